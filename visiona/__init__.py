@@ -1,0 +1,1 @@
+"""visiona: a relay-first server for edge-AI units behind NAT."""

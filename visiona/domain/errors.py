@@ -1,4 +1,6 @@
-"""What a caller can be told. The tree, whole:
+"""What a caller can be told.
+
+The tree, whole:
 
     VisionaError
     ├─ NotSignedIn     nobody, or nobody any more         ├─ TooMany        a limit, with the time to wait

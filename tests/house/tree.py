@@ -1,0 +1,23 @@
+"""The checkout as the house tests see it: its modules and their parsed text."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "visiona"
+
+
+def modules(*floors: str) -> Iterator[Path]:
+    """Every module below the named packages of visiona (all of it when none is named)."""
+    for folder in [PACKAGE / floor for floor in floors] or [PACKAGE]:
+        yield from sorted(folder.rglob("*.py"))
+
+
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+def within(path: Path) -> str:
+    """The path as a reader of the repository writes it."""
+    return path.relative_to(ROOT).as_posix()

@@ -1,0 +1,1 @@
+"""HTTP in: people and programs."""

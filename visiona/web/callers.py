@@ -1,0 +1,151 @@
+"""Who is calling: credential in, `Actor` out, without asking the store each time.
+
+The warm path (a camera viewer, a polling script) must not cost a store call a request, so a checked credential is
+believed for a short while. What ends a credential does not wait for that while: `forget` takes the notice that says
+so, and the moment of expiry is looked at on every use. Only digests of credentials are kept.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+import trio
+
+from visiona.domain.access import Actor
+from visiona.domain.errors import NotSignedIn
+from visiona.domain.notices import Notice
+from visiona.services import clock
+from visiona.services.identify import identify_program
+from visiona.stores.interfaces import Stores
+
+MAX_CACHED = 10_000
+"""Entries kept; beyond it the oldest goes. An entry is about 1 KiB, so 10 MiB at the most."""
+
+MAX_CREDENTIAL_CHARACTERS = 512
+"""Longer text is no credential of ours; refused before anything is computed from it (T-06)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a request says about its caller. Never printed whole: `repr` hides both."""
+
+    bearer: str | None = None
+    cookie: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Credentials(bearer={'…' if self.bearer else None}, cookie={'…' if self.cookie else None})"
+
+
+class _Entry(NamedTuple):
+    actor: Actor
+    good_until: float
+
+
+def credentials_of(get_header: Callable[[str], str | None]) -> Credentials:
+    """Reads the credentials of a request; `get_header` takes a lower-case header name.
+
+    The session cookie is left out until people can sign in: a request with only a cookie is nobody's.
+    """
+    authorization = get_header("authorization") or ""
+    scheme, _, rest = authorization.partition(" ")
+    bearer = rest.strip() if scheme.lower() == "bearer" else ""
+    return Credentials(bearer=bearer or None)
+
+
+class Callers:
+    """The checked credentials of this process."""
+
+    def __init__(
+        self,
+        stores: Stores,
+        *,
+        ttl_seconds: float = 30.0,
+        now: Callable[[], datetime] = clock.now,
+    ) -> None:
+        self._stores = stores
+        self._ttl_seconds = ttl_seconds
+        self._now = now
+        self._cached: dict[bytes, _Entry] = {}
+        self._notices_during_lookup: set[_Lookup] = set()
+
+    def known(self, credentials: Credentials) -> Actor | None:
+        """The actor, if the credential was checked a short while ago and is still good; never waits."""
+        if credentials.bearer is None or len(credentials.bearer) > MAX_CREDENTIAL_CHARACTERS:
+            return None
+        key = _key(credentials.bearer)
+        entry = self._cached.get(key)
+        if entry is None:
+            return None
+        if entry.good_until <= trio.current_time() or self._is_expired(entry.actor):
+            del self._cached[key]
+            return None
+        return entry.actor
+
+    async def identify(self, credentials: Credentials) -> Actor:
+        """The actor behind the credentials, from the store if need be.
+
+        Raises:
+            NotSignedIn: nobody, or nobody any more.
+            StoreUnavailable: it cannot be known now.
+        """
+        if (actor := self.known(credentials)) is not None:
+            return actor
+        if credentials.bearer is None or len(credentials.bearer) > MAX_CREDENTIAL_CHARACTERS:
+            raise NotSignedIn("sign in, or send a personal access token as a bearer token")
+        actor = await self._look_up(credentials.bearer)
+        self._keep(_key(credentials.bearer), actor)
+        return actor
+
+    def forget(self, notice: Notice) -> None:
+        """Drops whatever the notice makes doubtful; the next use asks the store."""
+        doubtful = [key for key, entry in self._cached.items() if _touches(notice, entry.actor)]
+        for key in doubtful:
+            del self._cached[key]
+        for lookup in self._notices_during_lookup:
+            lookup.notices.append(notice)
+
+    @property
+    def cached_count(self) -> int:
+        """How many credentials are believed at the moment."""
+        return len(self._cached)
+
+    async def _look_up(self, bearer: str) -> Actor:
+        # A notice can arrive between the store's answer and our use of it; then the answer is asked again, or a
+        # credential revoked in that gap would be believed for the whole cache time.
+        while True:
+            lookup = _Lookup()
+            self._notices_during_lookup.add(lookup)
+            try:
+                actor = await identify_program(self._stores, bearer, self._now())
+            finally:
+                self._notices_during_lookup.discard(lookup)
+            if not any(_touches(notice, actor) for notice in lookup.notices):
+                return actor
+
+    def _keep(self, key: bytes, actor: Actor) -> None:
+        if len(self._cached) >= MAX_CACHED:
+            del self._cached[next(iter(self._cached))]
+        self._cached[key] = _Entry(actor, trio.current_time() + self._ttl_seconds)
+
+    def _is_expired(self, actor: Actor) -> bool:
+        return actor.expires_at is not None and actor.expires_at <= self._now()
+
+
+class _Lookup:
+    """One question to the store under way, and the notices that came meanwhile."""
+
+    __slots__ = ("notices",)
+
+    def __init__(self) -> None:
+        self.notices: list[Notice] = []
+
+
+def _touches(notice: Notice, actor: Actor) -> bool:
+    # A member_removed notice names "<workspace>:<user>"; the others name the token or the user.
+    return actor.credential_id in notice.subject or actor.user_id in notice.subject
+
+
+def _key(credential: str) -> bytes:
+    return hashlib.sha256(credential.encode("utf-8", "surrogatepass")).digest()

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 
+from visiona.domain.listen import ListenAddress
+
 
 @dataclass(frozen=True, slots=True)
 class WebSettings:
@@ -22,7 +24,7 @@ class WebSettings:
         drain_seconds: how long requests in flight may still run once the server was told to stop.
     """
 
-    listen: str = ":3721"
+    listen: ListenAddress = ListenAddress(None, 3721)
     public_url: str | None = None
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     rate_limits: bool = True
@@ -42,7 +44,5 @@ class WebSettings:
             faults.append("caller_cache_seconds must be between 0 and 30")
         if self.body_limit_bytes < 1024:
             faults.append("body_limit_bytes must be at least 1024")
-        for name in ("request_head_seconds", "idle_seconds", "drain_seconds"):
-            if getattr(self, name) <= 0:
-                faults.append(f"{name} must be more than 0")
-        return faults
+        positive = ("request_head_seconds", "idle_seconds", "drain_seconds")
+        return faults + [f"{name} must be more than 0" for name in positive if getattr(self, name) <= 0]

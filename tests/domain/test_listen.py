@@ -1,5 +1,4 @@
 import pytest
-
 from visiona.domain.listen import ListenAddress
 
 

@@ -5,6 +5,8 @@ from ipaddress import IPv4Network, IPv6Network
 
 from visiona.domain.listen import ListenAddress
 
+DEFAULT_LISTEN = ListenAddress(None, 3721)
+
 
 @dataclass(frozen=True, slots=True)
 class WebSettings:
@@ -24,7 +26,7 @@ class WebSettings:
         drain_seconds: how long requests in flight may still run once the server was told to stop.
     """
 
-    listen: ListenAddress = ListenAddress(None, 3721)
+    listen: ListenAddress = DEFAULT_LISTEN
     public_url: str | None = None
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     rate_limits: bool = True

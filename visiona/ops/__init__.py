@@ -1,0 +1,1 @@
+"""Watching, not serving: logs, health, metrics, stalls, the service manager."""

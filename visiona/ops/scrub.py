@@ -1,0 +1,82 @@
+"""What a log line may not carry: secrets are masked, control characters are made visible.
+
+Pure text in, text out; used on every message, argument, extra and traceback before it leaves the process. It errs
+on the side of masking: a harmless word after `token=` is lost, a secret in an unforeseen spelling of these is not.
+"""
+
+import re
+from collections.abc import Callable
+
+MASK = "***"
+
+SECRET_NAMES = frozenset(
+    {"authorization", "cookie", "password", "secret", "session", "set-cookie", "set_cookie", "token"}
+)
+"""Extras of these names are masked whole, whatever they hold; `token_prefix` and the like are not among them."""
+
+_QUOTED_OR_WORD = r"""(?:"[^"]*"|'[^']*'|[^\s,;&"'<>)}\]]+)"""
+_ALREADY_MASKED = r"vA[csp]_\w{4}…"
+
+_SUSPECT = re.compile(
+    r"vA[csp](?:_|%5f)|token|cookie|visiona_|passw|secret|authorization|bearer|basic|://", re.IGNORECASE
+)
+"""A line without any of these needs no closer look, which is nearly every line."""
+
+_RULES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
+    # Pairing, session and personal tokens keep the eight characters that the product shows anyway.
+    (re.compile(r"(vA[csp])(?:_|%5f)([0-9a-z]{4})[0-9a-z_-]+", re.IGNORECASE), r"\1_\2…"),
+    # Cookies by header, in a header line or in a list of pairs; then ours by name, wherever they stand.
+    (re.compile(r"""(\b(?:set-)?cookie["']\s*[:,]\s*b?)("[^"]*"|'[^']*')""", re.IGNORECASE), r"\1" + MASK),
+    (re.compile(r"(\b(?:set-)?cookie\s*[:=]\s*)[^\r\n]+", re.IGNORECASE), r"\1" + MASK),
+    (re.compile(r"""((?:__Host-|__Secure-)?visiona_\w+=)[^\s;,"']+""", re.IGNORECASE), r"\1" + MASK),
+    (re.compile(rf"\b(bearer|basic)(\s+)(?!{_ALREADY_MASKED})[^\s,;\"']+", re.IGNORECASE), r"\1\2" + MASK),
+    (
+        re.compile(
+            rf"""(["']?\b\w*(?:passw(?:or)?d|secret)["']?\s*[:=]\s*b?){_QUOTED_OR_WORD}""",
+            re.IGNORECASE,
+        ),
+        r"\1" + MASK,
+    ),
+    (
+        re.compile(
+            rf"""((?:["']?\b|_)token["']?\s*[:=]\s*b?)(?!["']?{_ALREADY_MASKED}){_QUOTED_OR_WORD}""",
+            re.IGNORECASE,
+        ),
+        r"\1" + MASK,
+    ),
+    (re.compile(r"(://[^\s/:@]*:)[^\s/@]+@"), r"\1" + MASK + "@"),
+)
+
+_UNSAFE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
+"""C0 and C1 controls (a terminal obeys them), line separators (a reader splits at them), bidirectional overrides (they
+show a line other than it is), and surrogates (they cannot be written as UTF-8)."""
+
+
+def mask_secrets(text: str) -> str:
+    """The text without tokens, cookies, passwords and credentials in addresses."""
+    if _SUSPECT.search(text) is None:
+        return text
+    for pattern, replacement in _RULES:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def neutralise(text: str) -> str:
+    r"""The text on one line: every control character becomes its `\x1b` or `\u202e` spelling."""
+    return _UNSAFE.sub(_spell_out, text)
+
+
+def clean(text: str, max_characters: int) -> str:
+    """Masked, on one line, and no longer than the limit; what was cut is said."""
+    if len(text) > max_characters:
+        text = f"{text[:max_characters]}… ({len(text) - max_characters} characters more)"
+    return neutralise(mask_secrets(text))
+
+
+def _spell_out(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return {9: "\\t", 10: "\\n", 13: "\\r"}.get(code) or (
+        f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+    )

@@ -1,0 +1,42 @@
+"""Notices: what was taken away, told to whoever serves.
+
+A notice is written in the transaction that takes something away, so it exists exactly when the deed is done, also
+when another process (the command line) did it. The server reads them in order and cuts what lives on the old truth.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from visiona.domain.ids import UserId, WorkspaceId
+
+
+class NoticeKind(Enum):
+    """What was taken away; in brackets, what `subject` names."""
+
+    TOKEN_REVOKED = "token_revoked"  # noqa: S105 - a word, no secret [access token id]
+    SESSION_TOKEN_REVOKED = "session_token_revoked"  # noqa: S105 - [session token id]
+    DEVICE_DELETED = "device_deleted"  # [device id]
+    USER_DISABLED = "user_disabled"  # [user id]
+    MEMBER_REMOVED = "member_removed"  # [workspace id/user id]
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One notice; ids grow in the order of commits."""
+
+    id: int
+    kind: NoticeKind
+    subject: str
+    at: datetime
+
+
+def member_subject(workspace_id: WorkspaceId, user_id: UserId) -> str:
+    """The subject of a MEMBER_REMOVED notice."""
+    return f"{workspace_id}/{user_id}"
+
+
+def split_member_subject(subject: str) -> tuple[WorkspaceId, UserId]:
+    """The other way round."""
+    workspace_id, _, user_id = subject.partition("/")
+    return WorkspaceId(workspace_id), UserId(user_id)

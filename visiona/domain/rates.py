@@ -1,0 +1,97 @@
+"""Rate limits, exact: in no stretch of `seconds`, wherever it starts, does a key get more than `limit`.
+
+A key's history is the moments of its last takes, at most the largest limit of them. The clock is the caller's and
+must not run backwards (monotonic seconds). Kept in the process: limits start afresh with the server.
+"""
+
+import ipaddress
+from collections import OrderedDict, deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """At most `limit` takes in any `seconds`."""
+
+    limit: int
+    seconds: float
+
+    def __post_init__(self) -> None:
+        if self.limit < 1 or self.seconds <= 0:
+            raise ValueError("a window allows at least one take in a positive time")
+
+
+class KeyedLimiter:
+    """Several windows at once, for each key apart.
+
+    Args:
+        limits: all must allow.
+        max_keys: how many keys are remembered; beyond, the one not heard of for longest is forgotten. Choose it so
+            large that forgetting costs an attacker more addresses than waiting would.
+    """
+
+    def __init__(self, limits: Sequence[Window], max_keys: int) -> None:
+        if not limits or max_keys < 1:
+            raise ValueError("a limiter needs a window and room for a key")
+        self._limits = tuple(limits)
+        self._depth = max(window.limit for window in limits)
+        self._max_keys = max_keys
+        self._takes: OrderedDict[str, deque[float]] = OrderedDict()
+
+    def __len__(self) -> int:
+        """How many keys are remembered."""
+        return len(self._takes)
+
+    def wait_seconds(self, key: str, now: float) -> float:
+        """How long until the key may take again, 0.0 for now; counts nothing."""
+        takes = self._takes.get(key)
+        if takes is None:
+            return 0.0
+        return max(
+            (
+                takes[-window.limit] + window.seconds - now
+                for window in self._limits
+                if len(takes) >= window.limit and takes[-window.limit] + window.seconds > now
+            ),
+            default=0.0,
+        )
+
+    def take(self, key: str, now: float) -> float:
+        """Takes one if it may: 0.0. Else counts nothing and says how many seconds to wait."""
+        wait = self.wait_seconds(key, now)
+        if wait == 0.0:
+            self.charge(key, now)
+        return wait
+
+    def charge(self, key: str, now: float) -> None:
+        """Counts one whether or not it may: for what is only known afterwards, such as a failed attempt."""
+        takes = self._takes.get(key)
+        if takes is None:
+            takes = self._takes[key] = deque(maxlen=self._depth)
+            if len(self._takes) > self._max_keys:
+                self._takes.popitem(last=False)
+        else:
+            self._takes.move_to_end(key)
+        takes.append(now)
+
+    def forget(self, key: str) -> None:
+        """Starts the key afresh."""
+        self._takes.pop(key, None)
+
+
+def address_key(address: str) -> str:
+    """The key under which an address is limited: an IPv4 address itself, the /64 of an IPv6 one.
+
+    Whoever has one IPv6 address has its /64; a limit per address would limit nobody. Text that is no address is its
+    own key.
+    """
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip.ipv4_mapped is not None:
+            return str(ip.ipv4_mapped)
+        return str(ipaddress.IPv6Network((ip, 64), strict=False))
+    return str(ip)

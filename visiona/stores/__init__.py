@@ -1,0 +1,1 @@
+"""State kept elsewhere: interfaces, and the engines behind them."""

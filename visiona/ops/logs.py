@@ -44,9 +44,9 @@ class LogSettings:
         """Every fault, one sentence each."""
         faults = []
         if self.level not in LEVELS:
-            faults.append(f"[log] level is {self.level!r}; use one of {', '.join(LEVELS)}")
+            faults.append(f"level is {self.level!r}; use one of {', '.join(LEVELS)}")
         if self.format not in LINES:
-            faults.append(f"[log] format is {self.format!r}; use one of {', '.join(LINES)}")
+            faults.append(f"format is {self.format!r}; use one of {', '.join(LINES)}")
         return faults
 
 

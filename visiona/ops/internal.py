@@ -1,0 +1,112 @@
+"""The internal port: /metrics, /livez, /readyz, /healthz, for machines on this host (loopback by default).
+
+A handler of its own rather than the site: it answers while the site drains, it shares no limit with it, and it is
+small. One request a connection, few connections, a deadline on each.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+
+import h11
+import trio
+
+from visiona.domain.listen import ListenAddress
+from visiona.ops.health import Check, Health, HealthBoard
+from visiona.ops.metrics import CONTENT_TYPE, Metrics
+
+log = logging.getLogger(__name__)
+
+MAX_CONNECTIONS = 32
+"""A scraper and a few probes; the rest wait in the listen queue (S-09)."""
+
+CONNECTION_SECONDS = 10.0
+"""For the whole of a connection, from accept to close: a slow scraper loses its place, nothing else."""
+
+MAX_HEAD_BYTES = 8192
+
+Answer = tuple[int, str, bytes]
+
+
+async def serve_internal(
+    listen: ListenAddress,
+    board: HealthBoard,
+    metrics: Metrics,
+    *,
+    task_status: trio.TaskStatus[list[trio.SocketListener]] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serves until cancelled; reports the listeners that were bound. Raises OSError if the address is taken."""
+    answers = answers_for(board, metrics)
+    places = trio.CapacityLimiter(MAX_CONNECTIONS)
+
+    async def handle(stream: trio.SocketStream) -> None:
+        async with places:
+            await answer_connection(stream, answers)
+
+    listeners = await trio.open_tcp_listeners(listen.port, host=listen.host)
+    await trio.serve_listeners(handle, listeners, task_status=task_status)
+
+
+def answers_for(board: HealthBoard, metrics: Metrics) -> Mapping[str, Callable[[], Answer]]:
+    """The routes. /livez says only that the process answers; the others say what the board says."""
+
+    def ready() -> Answer:
+        return health_answer(board.snapshot())
+
+    return {
+        "/metrics": lambda: (200, CONTENT_TYPE, metrics.page()),
+        "/livez": lambda: (200, "application/json", b'{"status": "ok"}'),
+        "/readyz": ready,
+        "/healthz": ready,
+    }
+
+
+def health_answer(health: Health) -> Answer:
+    """200 `{status: "ok", checks}`, or 503 that names what fails."""
+    status = "ok" if health.ready else "draining" if health.draining else "unavailable"
+    body = {
+        "status": status,
+        "failing": health.failing,
+        "checks": {name: _check(check) for name, check in health.checks.items()},
+    }
+    return (200 if health.ready else 503, "application/json", json.dumps(body).encode())
+
+
+async def answer_connection(stream: trio.abc.Stream, answers: Mapping[str, Callable[[], Answer]]) -> None:
+    """One request, one answer, closed. A client that misbehaves or leaves is nobody's error."""
+    with trio.move_on_after(CONNECTION_SECONDS):
+        try:
+            async with stream:
+                connection = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD_BYTES)
+                status, content_type, body = await _read_answer(stream, connection, answers)
+                await stream.send_all(_render(connection, status, content_type, body))
+        except (trio.BrokenResourceError, h11.RemoteProtocolError) as error:
+            log.debug("an internal connection broke", extra={"reason": str(error)})
+
+
+async def _read_answer(
+    stream: trio.abc.Stream, connection: h11.Connection, answers: Mapping[str, Callable[[], Answer]]
+) -> Answer:
+    while (event := connection.next_event()) is h11.NEED_DATA:
+        connection.receive_data(bytes(await stream.receive_some(4096)))
+    if not isinstance(event, h11.Request):
+        raise h11.RemoteProtocolError("the connection ended before a request")
+    if event.method not in (b"GET", b"HEAD"):
+        return 405, "text/plain", b"only GET\n"
+    path = event.target.split(b"?", 1)[0].decode("latin-1")
+    make = answers.get(path)
+    status, content_type, body = make() if make is not None else (404, "text/plain", b"/metrics /readyz /livez\n")
+    return status, content_type, b"" if event.method == b"HEAD" else body
+
+
+def _render(connection: h11.Connection, status: int, content_type: str, body: bytes) -> bytes:
+    headers = [("Content-Type", content_type), ("Cache-Control", "no-store"), ("Connection", "close")]
+    if body:
+        headers.append(("Content-Length", str(len(body))))
+    head = connection.send(h11.Response(status_code=status, headers=headers))
+    return b"".join(filter(None, (head, connection.send(h11.Data(data=body)), connection.send(h11.EndOfMessage()))))
+
+
+def _check(check: Check) -> dict[str, object]:
+    since = check.since.isoformat(timespec="seconds").replace("+00:00", "Z")
+    return {"ok": check.ok, "since": since} | ({"why": check.why} if check.why else {})

@@ -15,7 +15,7 @@ import trio
 
 from visiona.domain.access import Actor
 from visiona.domain.errors import NotSignedIn
-from visiona.domain.notices import Notice
+from visiona.domain.notices import Notice, NoticeKind, split_member_subject
 from visiona.services import clock
 from visiona.services.identify import identify_program
 from visiona.stores.interfaces import Stores
@@ -143,8 +143,15 @@ class _Lookup:
 
 
 def _touches(notice: Notice, actor: Actor) -> bool:
-    # A member_removed notice names "<workspace>:<user>"; the others name the token or the user.
-    return actor.credential_id in notice.subject or actor.user_id in notice.subject
+    match notice.kind:
+        case NoticeKind.TOKEN_REVOKED:
+            return notice.subject == actor.credential_id
+        case NoticeKind.USER_DISABLED:
+            return notice.subject == actor.user_id
+        case NoticeKind.MEMBER_REMOVED:
+            return split_member_subject(notice.subject)[1] == actor.user_id
+        case NoticeKind.SESSION_TOKEN_REVOKED | NoticeKind.DEVICE_DELETED:
+            return False
 
 
 def _key(credential: str) -> bytes:

@@ -1,0 +1,63 @@
+"""`Settings`, made of the pieces that each floor defines for itself, and the table that says which section is whose.
+
+A part of the server is handed its own piece, never the whole.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from visiona.domain.listen import ListenAddress
+from visiona.ops.health import HealthSettings
+from visiona.ops.logs import LogSettings
+from visiona.relay.settings import RelaySettings
+from visiona.stores.settings import StoreSettings
+from visiona.web.settings import WebSettings
+
+DEFAULT_INTERNAL = ListenAddress("127.0.0.1", 3801)
+
+
+@dataclass(frozen=True, slots=True)
+class InternalSettings:
+    """Section `[internal]`: the port for metrics, for this machine only unless told otherwise.
+
+    Attributes:
+        listen: `host:port`; port 0 takes any free one.
+    """
+
+    listen: ListenAddress = DEFAULT_INTERNAL
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set, once, for the life of the process.
+
+    Attributes:
+        state_dir: the folder that is ours to write.
+        stores: section `[database]`.
+    """
+
+    state_dir: Path
+    web: WebSettings
+    relay: RelaySettings
+    internal: InternalSettings
+    stores: StoreSettings
+    health: HealthSettings
+    log: LogSettings
+
+
+SECTIONS: Mapping[str, type] = {
+    "web": WebSettings,
+    "relay": RelaySettings,
+    "internal": InternalSettings,
+    "database": StoreSettings,
+    "health": HealthSettings,
+    "log": LogSettings,
+}
+"""Section of the file → the class that declares its keys; a field is a key."""
+
+NOT_KEYS = frozenset({"database.state_dir"})
+"""Fields that are filled from elsewhere: the state directory is one key above all sections."""
+
+SECRETS = frozenset({"database.url"})
+"""Keys whose value is never shown: a URL can hold a password. Each has a `_FILE` twin and a systemd credential."""

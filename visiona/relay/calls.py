@@ -1,0 +1,80 @@
+"""Every exchange and socket in flight, by whom it is and over which device it goes.
+
+What a revocation has to end besides tunnels. Adding and removing is two dictionary operations, because each request
+does both. The keys hold only what is live, so nothing here outgrows the number of connections.
+"""
+
+from collections.abc import Callable
+
+from visiona.domain.ids import DeviceId, TokenId, UserId
+
+
+class LiveCall:
+    """One entry; whoever added it removes it when the exchange is over. Removing twice is harmless."""
+
+    __slots__ = ("_calls", "close", "credential_id", "device_id", "user_id")
+
+    def __init__(
+        self,
+        calls: "LiveCalls",
+        user_id: UserId,
+        credential_id: TokenId,
+        device_id: DeviceId,
+        close: Callable[[str], None],
+    ) -> None:
+        self._calls = calls
+        self.user_id = user_id
+        self.credential_id = credential_id
+        self.device_id = device_id
+        self.close = close
+
+    def remove(self) -> None:
+        """Forgets the call without ending it."""
+        self._calls.forget(self)
+
+
+class LiveCalls:
+    """The calls in flight of this process."""
+
+    def __init__(self) -> None:
+        self._calls: dict[LiveCall, None] = {}
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def add(
+        self, user_id: UserId, credential_id: TokenId, device_id: DeviceId, close: Callable[[str], None]
+    ) -> LiveCall:
+        """Enters a call. `close(cause)` must end it at once without waiting, and may remove the entry itself."""
+        call = LiveCall(self, user_id, credential_id, device_id, close)
+        self._calls[call] = None
+        return call
+
+    def forget(self, call: LiveCall) -> None:
+        """Drops an entry; harmless when it is gone already."""
+        self._calls.pop(call, None)
+
+    def cut_credential(self, credential_id: TokenId, cause: str = "revoked") -> int:
+        """Ends what runs on one token or session; returns how many calls that were."""
+        return self._cut([call for call in self._calls if call.credential_id == credential_id], cause)
+
+    def cut_user(self, user_id: UserId, cause: str = "revoked") -> int:
+        """Ends what one user runs; returns how many calls that were."""
+        return self._cut([call for call in self._calls if call.user_id == user_id], cause)
+
+    def cut_device(self, device_id: DeviceId, cause: str = "device_deleted") -> int:
+        """Ends what runs over one device; returns how many calls that were."""
+        return self._cut([call for call in self._calls if call.device_id == device_id], cause)
+
+    def cut_user_on(self, user_id: UserId, devices: frozenset[DeviceId], cause: str = "revoked") -> int:
+        """Ends what one user runs over some devices (a member who was removed); returns how many."""
+        found = [call for call in self._calls if call.user_id == user_id and call.device_id in devices]
+        return self._cut(found, cause)
+
+    def _cut(self, calls: list[LiveCall], cause: str) -> int:
+        # Entries go first: a close() that cuts again, or removes itself, meets a table that is already right.
+        for call in calls:
+            self.forget(call)
+        for call in calls:
+            call.close(cause)
+        return len(calls)

@@ -34,6 +34,11 @@ class User:
     disabled_at: datetime | None
 
 
+def account_of(user: User) -> str:
+    """What an agent is told it was paired to: the address, else one made of the user's id."""
+    return user.email or f"{user.id}@visiona.local"
+
+
 def normalised_email(text: str) -> str:
     """The one spelling under which an address is stored and found; raises Invalid for what is none."""
     email = text.strip().lower()

@@ -1,0 +1,1 @@
+"""What the product does: verbs, each a function or two."""

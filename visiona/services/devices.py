@@ -1,0 +1,186 @@
+"""Devices as people handle them. Members of a workspace see and use its devices, admins change them.
+
+Scopes are the routes' business (web/guards.py). What a tunnel reports goes through services/device_timeline.py.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from visiona.domain import labels
+from visiona.domain.access import Actor
+from visiona.domain.devices import Device, DeviceEvent, EventKind
+from visiona.domain.errors import NotFound
+from visiona.domain.ids import DeviceId, EventId, TokenId
+from visiona.domain.notices import NoticeKind
+from visiona.domain.pages import Page, Position, position_of
+from visiona.services.minting import mint_id
+from visiona.services.paging import all_items, checked_limit, page_of
+from visiona.stores.interfaces import Stores, Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Unpaired:
+    """What ended with a device."""
+
+    device_id: DeviceId
+    session_tokens: tuple[TokenId, ...]
+    pairing_tokens: int
+
+
+async def list_devices(
+    stores: Stores, actor: Actor, *, limit: int | None = None, cursor: str | None = None
+) -> Page[Device]:
+    """The caller's devices, the newest first; all of them where no limit is given.
+
+    Raises:
+        Invalid: the limit or the cursor is none.
+    """
+    workspaces = tuple(actor.workspaces)
+
+    async def newest(tx: Tx, size: int, before: Position | None) -> list[Device]:
+        return await tx.devices.list_in(workspaces, size, before)
+
+    if limit is None:
+        return Page(tuple(await all_items(stores, newest, _position)), None)
+    size = checked_limit(limit)
+    before = position_of(cursor) if cursor is not None else None
+
+    async def page(tx: Tx) -> list[Device]:
+        return await newest(tx, size + 1, before)
+
+    return page_of(await stores.read(page), size, _position)
+
+
+async def list_all_devices(stores: Stores) -> list[Device]:
+    """Everybody's devices: for the operator."""
+
+    async def newest(tx: Tx, size: int, before: Position | None) -> list[Device]:
+        return await tx.devices.list_all(size, before)
+
+    return await all_items(stores, newest, _position)
+
+
+async def get_device(stores: Stores, actor: Actor, device_id: DeviceId) -> Device:
+    """One of the caller's devices; NotFound for anything else."""
+
+    async def look_up(tx: Tx) -> Device:
+        return await _visible(tx, actor, device_id)
+
+    return await stores.read(look_up)
+
+
+async def rename_and_tag(
+    stores: Stores,
+    actor: Actor,
+    device_id: DeviceId,
+    now: datetime,
+    *,
+    name: str | None = None,
+    tags: Sequence[str] | None = None,
+) -> Device:
+    """Changes what is not None and returns the device as it is now.
+
+    Raises:
+        Invalid: the name or a tag is none.
+        NotFound, NotAllowed: it is not the caller's to see, or not to change.
+    """
+    new_name = labels.name(name) if name is not None else None
+    new_tags = labels.tags(tuple(tags)) if tags is not None else None
+
+    async def change(tx: Tx) -> Device:
+        device = await _visible(tx, actor, device_id)
+        actor.need_admin(device.workspace_id)
+        chosen = new_name or device.name
+        await tx.devices.set_label(device_id, chosen, new_tags if new_tags is not None else device.tags, now)
+        if chosen != device.name:
+            event = DeviceEvent(EventId(mint_id(now)), device_id, EventKind.RENAMED, now, detail=chosen)
+            await tx.device_events.append(event)
+        return await _visible(tx, actor, device_id)
+
+    return await stores.write(change)
+
+
+async def unpair(stores: Stores, actor: Actor, device_id: DeviceId, now: datetime) -> Unpaired:
+    """Ends a device and everything it can connect with, all or nothing; its tunnel is cut within a second.
+
+    Raises:
+        NotFound, NotAllowed: it is not the caller's to see, or not to change.
+    """
+
+    async def end(tx: Tx) -> Unpaired:
+        device = await _visible(tx, actor, device_id)
+        actor.need_admin(device.workspace_id)
+        return await _end(tx, device, now)
+
+    return await stores.write(end)
+
+
+async def remove_device(stores: Stores, device_id: DeviceId, now: datetime) -> Unpaired:
+    """As `unpair`, for the operator; raises NotFound."""
+
+    async def end(tx: Tx) -> Unpaired:
+        return await _end(tx, await _existing(tx, device_id), now)
+
+    return await stores.write(end)
+
+
+async def get_any_device(stores: Stores, device_id: DeviceId) -> Device:
+    """Anybody's device: for the operator; raises NotFound."""
+
+    async def look_up(tx: Tx) -> Device:
+        return await _existing(tx, device_id)
+
+    return await stores.read(look_up)
+
+
+async def device_events(
+    stores: Stores, actor: Actor, device_id: DeviceId, *, limit: int = 100, cursor: str | None = None
+) -> Page[DeviceEvent]:
+    """A device's timeline, the newest first.
+
+    Raises:
+        NotFound: it is not the caller's to see.
+        Invalid: the limit or the cursor is none.
+    """
+    size = checked_limit(limit)
+    before = position_of(cursor) if cursor is not None else None
+
+    async def page(tx: Tx) -> list[DeviceEvent]:
+        await _visible(tx, actor, device_id)
+        return await tx.device_events.list_of_device(device_id, size + 1, before)
+
+    return page_of(await stores.read(page), size, _event_position)
+
+
+async def _visible(tx: Tx, actor: Actor, device_id: DeviceId) -> Device:
+    device = await _existing(tx, device_id)
+    if device.workspace_id not in actor.workspaces:
+        raise NotFound("there is no such device")
+    return device
+
+
+async def _existing(tx: Tx, device_id: DeviceId) -> Device:
+    device = await tx.devices.get_or_none(device_id)
+    if device is None or device.deleted_at is not None:
+        raise NotFound("there is no such device")
+    return device
+
+
+async def _end(tx: Tx, device: Device, now: datetime) -> Unpaired:
+    await tx.devices.delete(device.id, now)
+    session_tokens = await tx.session_tokens.revoke_of_device(device.id, now)
+    pairing_tokens = await tx.pairing_tokens.revoke_of_device(device.id, now)
+    await tx.device_events.append(DeviceEvent(EventId(mint_id(now)), device.id, EventKind.UNPAIRED, now))
+    for token_id in session_tokens:
+        await tx.notices.append(NoticeKind.SESSION_TOKEN_REVOKED, token_id, now)
+    await tx.notices.append(NoticeKind.DEVICE_DELETED, device.id, now)
+    return Unpaired(device.id, tuple(session_tokens), pairing_tokens)
+
+
+def _position(device: Device) -> Position:
+    return Position(device.created_at, device.id)
+
+
+def _event_position(event: DeviceEvent) -> Position:
+    return Position(event.at, event.id)

@@ -1,0 +1,53 @@
+"""Forgetting what nobody asks for any more."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+from visiona.stores.interfaces import Stores, Tx
+
+KEEP_PAIRING_TOKENS = timedelta(days=30)
+"""After their end; so long a list shows what became of them."""
+
+KEEP_SESSION_TOKENS = timedelta(days=365)
+"""After their end; so long an agent that comes back is told EXPIRED and not UNKNOWN."""
+
+KEEP_ACCESS_TOKENS = timedelta(days=90)
+KEEP_EVENTS = timedelta(days=180)
+
+KEEP_NOTICES = timedelta(days=1)
+"""A server reads them within a second; one that was away starts from the newest."""
+
+BATCH_ROWS = 500
+"""One transaction forgets this many: about five milliseconds during which everything else waits."""
+
+
+async def purge_expired(stores: Stores, now: datetime) -> dict[str, int]:
+    """Forgets old tokens, events and notices, in small transactions; says how many of each kind.
+
+    Cancelling is safe: what is left is for the next time.
+    """
+    return {
+        # Session tokens before pairing tokens, which they refer to.
+        "session_tokens": await _purge(
+            stores, lambda tx: tx.session_tokens.purge(now - KEEP_SESSION_TOKENS, BATCH_ROWS)
+        ),
+        "pairing_tokens": await _purge(
+            stores, lambda tx: tx.pairing_tokens.purge(now - KEEP_PAIRING_TOKENS, BATCH_ROWS)
+        ),
+        "access_tokens": await _purge(
+            stores, lambda tx: tx.access_tokens.purge(now - KEEP_ACCESS_TOKENS, BATCH_ROWS)
+        ),
+        "device_events": await _purge(
+            stores, lambda tx: tx.device_events.purge(now - KEEP_EVENTS, BATCH_ROWS)
+        ),
+        "notices": await _purge(stores, lambda tx: tx.notices.purge(now - KEEP_NOTICES, BATCH_ROWS)),
+    }
+
+
+async def _purge(stores: Stores, batch: Callable[[Tx], Awaitable[int]]) -> int:
+    total = 0
+    while True:
+        forgotten = await stores.write(batch)
+        total += forgotten
+        if forgotten < BATCH_ROWS:
+            return total

@@ -1,0 +1,109 @@
+"""Personal access tokens: made, listed, revoked."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from visiona.domain import labels
+from visiona.domain.access import Scope
+from visiona.domain.errors import Conflict, Invalid, NotFound
+from visiona.domain.ids import TokenId, UserId
+from visiona.domain.notices import NoticeKind
+from visiona.domain.tokens import ACCESS_TOKEN_TTL, AccessToken, TokenKind, token_hash, token_prefix
+from visiona.services.minting import mint_id, mint_token
+from visiona.stores.interfaces import MAX_ROWS, Stores, Tx
+
+MAX_LIVE_PER_USER = 100
+"""A person keeps track of fewer; a script that makes one per run is noticed."""
+
+MAX_TTL = timedelta(days=3650)
+"""A longer life is no expiry at all: ask for that by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewAccessToken:
+    """A token and its text, which exists nowhere else."""
+
+    token: AccessToken
+    text: str
+
+
+async def create_access_token(
+    stores: Stores,
+    user_id: UserId,
+    name: str,
+    scopes: Iterable[Scope],
+    now: datetime,
+    *,
+    ttl: timedelta | None = ACCESS_TOKEN_TTL,
+) -> NewAccessToken:
+    """Makes a token for a user.
+
+    Args:
+        ttl: how long it is good; None only where its maker asked for one that never ends.
+
+    Raises:
+        Invalid: no name, no scope, or a life that is over before it begins.
+        NotFound: there is no such user, or it is disabled.
+        Conflict: the user has too many.
+    """
+    chosen = frozenset(scopes)
+    if not chosen:
+        raise Invalid("scopes: name at least one of " + ", ".join(scope.value for scope in Scope))
+    if ttl is not None and not timedelta(0) < ttl <= MAX_TTL:
+        raise Invalid(f"ttl: between a moment and {MAX_TTL.days} days, or none at all")
+    text = mint_token(TokenKind.ACCESS)
+    token = AccessToken(
+        id=TokenId(mint_id(now)),
+        hash=token_hash(text, TokenKind.ACCESS) or "",
+        prefix=token_prefix(text),
+        user_id=user_id,
+        name=labels.name(name),
+        scopes=chosen,
+        created_at=now,
+        expires_at=now + ttl if ttl is not None else None,
+    )
+
+    async def add(tx: Tx) -> None:
+        user = await tx.users.get_or_none(user_id)
+        if user is None or user.disabled_at is not None:
+            raise NotFound("there is no such account, or it is disabled")
+        if await tx.access_tokens.count_live(user_id, now) >= MAX_LIVE_PER_USER:
+            raise Conflict(f"there are {MAX_LIVE_PER_USER} tokens; revoke one first")
+        await tx.access_tokens.add(token)
+
+    await stores.write(add)
+    return NewAccessToken(token, text)
+
+
+async def list_access_tokens(stores: Stores, user_id: UserId) -> list[AccessToken]:
+    """A user's tokens, also expired and revoked ones, the newest first."""
+
+    async def page(tx: Tx) -> list[AccessToken]:
+        return await tx.access_tokens.list_of_user(user_id, MAX_ROWS)
+
+    return await stores.read(page)
+
+
+async def revoke_access_token(
+    stores: Stores, token_id: TokenId, now: datetime, *, user_id: UserId | None = None
+) -> bool:
+    """Ends a token; whoever serves learns it within a second. False if it was revoked already.
+
+    Args:
+        user_id: whose token it must be; None for the operator, who may end anybody's.
+
+    Raises:
+        NotFound: there is none, or it is somebody else's.
+    """
+
+    async def revoke(tx: Tx) -> bool:
+        token = await tx.access_tokens.get_or_none(token_id)
+        if token is None or (user_id is not None and token.user_id != user_id):
+            raise NotFound("there is no such token")
+        changed = await tx.access_tokens.revoke(token_id, now)
+        if changed:
+            await tx.notices.append(NoticeKind.TOKEN_REVOKED, token_id, now)
+        return changed
+
+    return await stores.write(revoke)

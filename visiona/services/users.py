@@ -1,0 +1,120 @@
+"""Accounts: made, listed, disabled and enabled again."""
+
+from datetime import datetime
+
+from visiona.domain.access import Role
+from visiona.domain.errors import Conflict, NotFound
+from visiona.domain.ids import UserId, WorkspaceId
+from visiona.domain.labels import label
+from visiona.domain.notices import NoticeKind
+from visiona.domain.users import User, normalised_email
+from visiona.domain.workspaces import Membership, Workspace
+from visiona.services.minting import mint_id
+from visiona.stores.errors import StoreConflict
+from visiona.stores.interfaces import MAX_ROWS, Stores, Tx
+
+
+async def add_user(
+    stores: Stores,
+    email: str,
+    password_hash: str | None,
+    now: datetime,
+    *,
+    name: str = "",
+    is_admin: bool = False,
+) -> User:
+    """Makes an account and its personal workspace, both or neither.
+
+    Args:
+        password_hash: from services/passwords.py, made in a worker thread by the caller; None for an account that
+            signs in elsewhere.
+        name: what to call the user; the address's local part if empty.
+
+    Raises:
+        Invalid: the address is none.
+        Conflict: the address has an account.
+    """
+    address = normalised_email(email)
+    shown = label(name) or label(address.partition("@")[0]) or address
+    user = User(UserId(mint_id(now)), address, shown, password_hash, is_admin, now, None)
+    workspace = Workspace(WorkspaceId(mint_id(now)), shown, user.id, now, now)
+
+    async def add(tx: Tx) -> None:
+        await tx.users.add(user)
+        await tx.workspaces.add(workspace)
+        await tx.workspaces.add_member(Membership(workspace.id, user.id, Role.OWNER, now))
+
+    try:
+        await stores.write(add)
+    except StoreConflict as conflict:
+        if conflict.about != "email":
+            raise
+        raise Conflict(f"there is an account for {address} already") from conflict
+    return user
+
+
+async def list_users(stores: Stores) -> list[User]:
+    """All accounts, by address."""
+    users: list[User] = []
+    while True:
+        after = users[-1].email if users else ""
+
+        async def page(tx: Tx, after: str = after) -> list[User]:
+            return await tx.users.list_all(MAX_ROWS, after)
+
+        found = await stores.read(page)
+        users += found
+        if len(found) < MAX_ROWS:
+            return users
+
+
+async def find_user(stores: Stores, email_or_id: str) -> User:
+    """The account with this address or id; raises NotFound."""
+    address = email_or_id.strip().lower()
+
+    async def look_up(tx: Tx) -> User | None:
+        return await tx.users.by_email_or_none(address) or await tx.users.get_or_none(UserId(address))
+
+    user = await stores.read(look_up)
+    if user is None:
+        raise NotFound(f"there is no account {email_or_id!r}")
+    return user
+
+
+async def disable_user(stores: Stores, user_id: UserId, now: datetime) -> bool:
+    """From now on nothing of this user's works: sign-in, tokens, tunnels. False if it was so already.
+
+    Raises:
+        NotFound: there is no such user.
+    """
+
+    async def disable(tx: Tx) -> bool:
+        if await tx.users.get_or_none(user_id) is None:
+            raise NotFound("there is no such account")
+        changed = await tx.users.set_disabled(user_id, now)
+        if changed:
+            await tx.notices.append(NoticeKind.USER_DISABLED, user_id, now)
+        return changed
+
+    return await stores.write(disable)
+
+
+async def enable_user(stores: Stores, user_id: UserId) -> bool:
+    """Undoes `disable_user`: what was not revoked meanwhile works again. False if it was not disabled."""
+
+    async def enable(tx: Tx) -> bool:
+        if await tx.users.get_or_none(user_id) is None:
+            raise NotFound("there is no such account")
+        return await tx.users.set_disabled(user_id, None)
+
+    return await stores.write(enable)
+
+
+async def set_password(stores: Stores, user_id: UserId, password_hash: str) -> None:
+    """Replaces the password; raises NotFound."""
+
+    async def replace(tx: Tx) -> bool:
+        return await tx.users.set_password_hash(user_id, password_hash)
+
+    if not await stores.write(replace):
+        raise NotFound("there is no such account")

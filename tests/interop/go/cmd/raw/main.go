@@ -1,0 +1,5 @@
+package main
+
+var Generation = "unknown"
+
+func main() { _ = Generation }

@@ -1,0 +1,1 @@
+"""A sample edge unit: the local tool of a device with a camera and two accelerators, all of it synthetic."""

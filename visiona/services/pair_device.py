@@ -98,17 +98,22 @@ async def list_pairing_tokens(stores: Stores, user_id: UserId) -> list[ListedTok
     return sorted(listed, key=lambda token: (token.created_at, token.id), reverse=True)
 
 
-async def revoke_pairing_token(stores: Stores, user_id: UserId, id_or_text: str, now: datetime) -> None:
+async def revoke_pairing_token(
+    stores: Stores, user_id: UserId, id_or_text: str, now: datetime
+) -> list[TokenId]:
     """Takes a pairing token or a session token back, named by its id or by its text.
 
     Taking back a pairing token that was used takes back what it was exchanged for: whichever of a revocation and an
     exchange comes first, no session outlives the revocation. Revoking again changes nothing.
 
+    Returns:
+        The session tokens that ended, so that whoever serves can cut at once what they keep alive.
+
     Raises:
         NotFound: there is no such token, or it is somebody else's.
     """
 
-    async def revoke(tx: Tx) -> None:
+    async def revoke(tx: Tx) -> list[TokenId]:
         if (pairing := await _pairing_or_none(tx, id_or_text)) is not None and pairing.user_id == user_id:
             await tx.pairing_tokens.revoke(pairing.id, now)
             ended = await tx.session_tokens.revoke_of_pairing_token(pairing.id, now)
@@ -118,8 +123,9 @@ async def revoke_pairing_token(stores: Stores, user_id: UserId, id_or_text: str,
             raise NotFound("there is no such token")
         for token_id in ended:
             await tx.notices.append(NoticeKind.SESSION_TOKEN_REVOKED, token_id, now)
+        return ended
 
-    await stores.write(revoke)
+    return await stores.write(revoke)
 
 
 async def _pairing_or_none(tx: Tx, id_or_text: str) -> PairingToken | None:

@@ -16,7 +16,7 @@ import trio
 from visiona.domain.access import Actor
 from visiona.domain.errors import NotSignedIn
 from visiona.domain.notices import Notice, NoticeKind, split_member_subject
-from visiona.services import clock
+from visiona.services.clock import now as wall_clock
 from visiona.services.identify import identify_program
 from visiona.stores.interfaces import Stores
 
@@ -62,7 +62,7 @@ class Callers:
         stores: Stores,
         *,
         ttl_seconds: float = 30.0,
-        now: Callable[[], datetime] = clock.now,
+        now: Callable[[], datetime] = wall_clock,
     ) -> None:
         self._stores = stores
         self._ttl_seconds = ttl_seconds

@@ -11,6 +11,10 @@ import secrets
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, RequestTimeout
+from werkzeug.exceptions import MethodNotAllowed as FrameworkMethodNotAllowed
+from werkzeug.exceptions import NotFound as FrameworkNotFound
+
 from visiona.domain.errors import (
     Conflict,
     DeviceBroke,
@@ -103,24 +107,30 @@ def error_response(error: BaseException, request_id: str) -> Response:
         case RemoteProtocolError():
             code = _PROTOCOL_CODES.get(error.status, "VALIDATION_FAILED")
             return _envelope(error.status, code, str(error), {}, request_id, [])
+        case HTTPException() if error.code is not None and error.code >= 400:
+            return _of_framework(error, request_id)
         case _:
             return _bug(error, request_id)
 
 
 def one_error(error: BaseException) -> BaseException:
-    """The one error that speaks for a group: a bug before any answer, so that no bug hides behind a clean 503."""
+    """The one error that speaks for a group: a bug, else a cancellation, else an answer.
+
+    In this order, because a bug must not hide behind a clean 503, and a cancelled request has nobody to answer.
+    """
     if not isinstance(error, BaseExceptionGroup):
         return error
     leaves = list(_leaves(error))
-    bugs = [leaf for leaf in leaves if not is_answer(leaf)]
-    return (bugs or leaves)[0]
+    bugs = [leaf for leaf in leaves if isinstance(leaf, Exception) and not is_answer(leaf)]
+    cancellations = [leaf for leaf in leaves if not isinstance(leaf, Exception)]
+    return (bugs or cancellations or leaves)[0]
 
 
 def is_answer(error: BaseException) -> bool:
     """Whether the table has an answer for this error; everything else is a bug."""
     if isinstance(error, VisionaError):
         return status_of(error) is not None
-    return isinstance(error, (StoreUnavailable, RemoteProtocolError))
+    return isinstance(error, (StoreUnavailable, RemoteProtocolError, HTTPException))
 
 
 def status_of(error: VisionaError) -> int | None:
@@ -149,6 +159,24 @@ def _extra_headers(error: VisionaError) -> list[Header]:
             return [(b"Allow", ", ".join(sorted(error.allowed)).encode())]
         case _:
             return []
+
+
+def _of_framework(error: HTTPException, request_id: str) -> Response:
+    """What Quart says by itself: no such route, wrong method, body too large or too slow."""
+    match error:
+        case FrameworkNotFound():
+            return error_response(NotFound("there is nothing at this path"), request_id)
+        case FrameworkMethodNotAllowed():
+            allowed = frozenset(error.valid_methods or ())
+            return error_response(
+                MethodNotAllowed("this path has no such method", allowed=allowed), request_id
+            )
+        case RequestEntityTooLarge():
+            return error_response(TooLarge("the body is larger than this route takes"), request_id)
+        case RequestTimeout():
+            return _envelope(408, "VALIDATION_FAILED", "the body took too long to arrive", {}, request_id, [])
+        case _:
+            return error_response(Invalid("the request cannot be understood"), request_id)
 
 
 def _bug(error: BaseException, request_id: str) -> Response:

@@ -1,0 +1,46 @@
+"""Who am I, and the two kept routes that this server answers with a polite no."""
+
+from quart import Blueprint, Response
+
+from visiona.domain.errors import Gone
+from visiona.services.list_workspaces import list_workspaces
+from visiona.stores.interfaces import Stores
+from visiona.web.answers import moment, ok, without_nothing
+from visiona.web.errors import NotOffered
+from visiona.web.guards import current_actor
+
+
+def auth_routes(stores: Stores) -> Blueprint:
+    """The routes."""
+    routes = Blueprint("auth", __name__)
+
+    @routes.get("/api/auth/me")
+    async def me() -> Response:
+        actor = current_actor()
+        workspaces = await list_workspaces(stores, actor)
+        return ok(
+            without_nothing(
+                {
+                    "sub": actor.user_id,
+                    "email": actor.email,
+                    "name": actor.name,
+                    "workspaces": [
+                        {"id": workspace.id, "name": workspace.name, "role": role.value}
+                        for workspace, role in workspaces
+                    ],
+                    "personal_workspace_id": actor.personal_workspace,
+                    "scopes": sorted(scope.value for scope in actor.scopes),
+                    "expires_at": moment(actor.expires_at),
+                }
+            )
+        )
+
+    @routes.post("/api/auth/login")
+    async def login_with_password() -> Response:
+        raise Gone("passwords are not sent here; open GET /api/auth/login to sign in", code="NOT_IMPLEMENTED")
+
+    @routes.post("/api/auth/register")
+    async def register() -> Response:
+        raise NotOffered("accounts are made by an administrator")
+
+    return routes

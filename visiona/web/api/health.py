@@ -1,0 +1,72 @@
+"""`/livez /readyz /healthz` for probes, `/api/system/*` for people: all of it read from the board, asking nobody."""
+
+import platform
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+
+import trio
+from quart import Blueprint, Response
+
+from visiona.ops.health import Check, Health, HealthBoard
+from visiona.web.answers import moment, ok, plain, without_nothing
+
+
+def health_routes(board: HealthBoard, tunnel_count: Callable[[], int]) -> Blueprint:
+    """The routes.
+
+    Args:
+        board: who is well.
+        tunnel_count: how many devices are connected.
+    """
+    routes = Blueprint("health", __name__)
+    started = trio.current_time()
+
+    @routes.get("/livez")
+    async def livez() -> Response:
+        return plain({"status": "ok"})
+
+    @routes.get("/readyz")
+    @routes.get("/healthz")
+    async def readyz() -> Response:
+        health = board.snapshot()
+        return plain(_summary(health, _brief), 200 if health.ready else 503)
+
+    @routes.get("/api/system/health")
+    async def system_health() -> Response:
+        return ok(_summary(board.snapshot(), _detailed))
+
+    @routes.get("/api/system/info")
+    async def system_info() -> Response:
+        return ok(
+            {
+                "name": "visiona",
+                "version": version("visiona"),
+                "python": platform.python_version(),
+                "uptime_seconds": round(trio.current_time() - started),
+                "tunnels": tunnel_count(),
+            }
+        )
+
+    return routes
+
+
+def _summary(health: Health, shown: Callable[[Check], object]) -> Mapping[str, object]:
+    status = "ok" if health.ready else "draining" if health.draining else "unavailable"
+    summary: dict[str, object] = {
+        "status": status,
+        "checks": {name: shown(check) for name, check in health.checks.items()},
+    }
+    if health.failing:
+        summary["failing"] = health.failing
+    return summary
+
+
+def _brief(check: Check) -> str:
+    # Anybody may ask: a word, and no reason that could tell about the inside.
+    return "ok" if check.ok else "failing"
+
+
+def _detailed(check: Check) -> Mapping[str, object]:
+    return without_nothing(
+        {"ok": check.ok, "since": moment(check.since), "why": check.why or None, "vital": check.vital}
+    )

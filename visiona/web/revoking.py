@@ -1,0 +1,41 @@
+"""What a notice ends in this process: remembered credentials, tunnels, requests and sockets in flight.
+
+Called twice for one deed, which is harmless: by the route that did it, so that its answer is true when it is sent, and
+by the follower of notices, which also sees what other processes did.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from visiona.domain.ids import DeviceId, TokenId, UserId
+from visiona.domain.notices import Notice, NoticeKind, split_member_subject
+from visiona.relay.registry import Cut, Registry
+from visiona.web.callers import Callers
+
+
+class Revoking:
+    """Applies notices."""
+
+    def __init__(self, callers: Callers, registry: Registry, now: Callable[[], datetime]) -> None:
+        self._callers = callers
+        self._registry = registry
+        self._now = now
+
+    def at_once(self, kind: NoticeKind, subject: str) -> Cut:
+        """Does now what the notice that was just committed will say."""
+        return self.apply(Notice(0, kind, subject, self._now()))
+
+    def apply(self, notice: Notice) -> Cut:
+        """Forgets and cuts; says how much was cut."""
+        self._callers.forget(notice)
+        match notice.kind:
+            case NoticeKind.TOKEN_REVOKED:
+                return Cut(sockets=self._registry.calls.cut_credential(TokenId(notice.subject)))
+            case NoticeKind.SESSION_TOKEN_REVOKED:
+                return self._registry.cut_session_token(TokenId(notice.subject))
+            case NoticeKind.DEVICE_DELETED:
+                return self._registry.cut_device(DeviceId(notice.subject))
+            case NoticeKind.USER_DISABLED:
+                return self._registry.cut_user(UserId(notice.subject))
+            case NoticeKind.MEMBER_REMOVED:
+                return self._registry.cut_workspace_member(*split_member_subject(notice.subject))

@@ -1,0 +1,1 @@
+"""The yamux protocol without I/O: SPEC.md says how we speak it."""

@@ -1,0 +1,168 @@
+"""One HTTP POST with a JSON body and a JSON answer: all the HTTP client that an agent needs.
+
+One connection, one request, no redirects: a redirect would carry the pairing token to where nobody said.
+"""
+
+import json
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import h11
+import trio
+
+from visiona.agent.addresses import Address
+
+MAX_ANSWER_BYTES = 64 * 1024
+
+
+class PostFailed(Exception):
+    """No answer; the message says why.
+
+    Attributes:
+        may_have_arrived: whether the request may have been carried out all the same.
+    """
+
+    def __init__(self, message: str, *, may_have_arrived: bool) -> None:
+        super().__init__(message)
+        self.may_have_arrived = may_have_arrived
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The status, the JSON object (empty where there was none) and what Retry-After asked for."""
+
+    status: int
+    body: Mapping[str, object]
+    retry_after_seconds: float | None = None
+
+
+def tls_context(ca_file: str = "") -> ssl.SSLContext:
+    """Verifies certificates, always; against the authorities of a file, or the system's. Raises OSError."""
+    return ssl.create_default_context(cafile=ca_file or None)
+
+
+async def open_connection(address: Address, context: ssl.SSLContext | None) -> trio.abc.Stream:
+    """TCP, and TLS where the address says so.
+
+    Raises:
+        OSError: nobody answers there, or the name is unknown.
+        trio.BrokenResourceError: TLS failed; the cause says how.
+    """
+    stream: trio.abc.Stream = await trio.open_tcp_stream(address.host, address.port)
+    if not address.secure:
+        return stream
+    secured = trio.SSLStream(
+        stream, context or tls_context(), server_hostname=address.host, https_compatible=True
+    )
+    try:
+        await secured.do_handshake()
+    except BaseException:
+        await trio.aclose_forcefully(stream)
+        raise
+    return secured
+
+
+async def post_json(
+    address: Address,
+    path: str,
+    payload: Mapping[str, str],
+    *,
+    headers: Mapping[str, str] | None = None,
+    context: ssl.SSLContext | None = None,
+    timeout_seconds: float = 20.0,
+) -> Answer:
+    """Posts and waits for the whole answer.
+
+    Raises:
+        PostFailed: with one sentence.
+    """
+    sent = False
+    try:
+        with trio.fail_after(timeout_seconds):
+            stream = await open_connection(address, context)
+            async with stream:
+                connection = h11.Connection(h11.CLIENT)
+                sent = True
+                await stream.send_all(_request(connection, address, path, payload, headers or {}))
+                return await _read_answer(connection, stream)
+    except trio.TooSlowError:
+        raise PostFailed(
+            f"{address} did not answer within {timeout_seconds:g} s", may_have_arrived=sent
+        ) from None
+    except ssl.SSLError as error:
+        raise PostFailed(
+            f"TLS with {address} failed: {error.reason or error}", may_have_arrived=sent
+        ) from None
+    except trio.BrokenResourceError as error:
+        why = error.__cause__ if isinstance(error.__cause__, ssl.SSLError) else "the connection broke"
+        raise PostFailed(f"{address} gave no answer: {why}", may_have_arrived=sent) from None
+    except h11.RemoteProtocolError:
+        raise PostFailed(f"{address} does not speak HTTP", may_have_arrived=sent) from None
+    except OSError as error:
+        why = error.strerror or str(error.__cause__ or error)
+        raise PostFailed(f"{address} cannot be reached: {why}", may_have_arrived=sent) from None
+
+
+def _request(
+    connection: h11.Connection,
+    address: Address,
+    path: str,
+    payload: Mapping[str, str],
+    headers: Mapping[str, str],
+) -> bytes:
+    body = json.dumps(payload).encode()
+    request = h11.Request(
+        method="POST",
+        target=address.path + path,
+        headers=[
+            ("Host", address.authority),
+            ("Content-Type", "application/json"),
+            ("Accept", "application/json"),
+            ("Content-Length", str(len(body))),
+            ("Connection", "close"),
+            *headers.items(),
+        ],
+    )
+    parts = (
+        connection.send(request),
+        connection.send(h11.Data(data=body)),
+        connection.send(h11.EndOfMessage()),
+    )
+    return b"".join(part for part in parts if part)
+
+
+async def _read_answer(connection: h11.Connection, stream: trio.abc.Stream) -> Answer:
+    status, retry_after, body = 0, None, b""
+    while True:
+        event = connection.next_event()
+        if event is h11.NEED_DATA:
+            connection.receive_data(bytes(await stream.receive_some(16384)))
+        elif isinstance(event, h11.Response):
+            status = event.status_code
+            retry_after = dict(event.headers).get(b"retry-after")
+        elif isinstance(event, h11.Data):
+            body += event.data
+            if len(body) > MAX_ANSWER_BYTES:
+                raise h11.RemoteProtocolError("the answer is too long")
+        elif isinstance(event, h11.EndOfMessage):
+            return Answer(status, _object(body), _seconds(retry_after))
+        elif isinstance(event, h11.ConnectionClosed):
+            raise trio.BrokenResourceError("closed before an answer")
+
+
+def _object(body: bytes) -> Mapping[str, object]:
+    try:
+        value = json.loads(body)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _seconds(retry_after: bytes | None) -> float | None:
+    """The number form only; a date would need a clock that edge units often do not have."""
+    return (
+        float(retry_after)
+        if retry_after is not None and retry_after.isdigit() and len(retry_after) < 7
+        else None
+    )

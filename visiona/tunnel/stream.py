@@ -9,6 +9,7 @@ from typing import Protocol
 
 from visiona.tunnel.errors import StreamReset, TunnelClosed
 from visiona.wire.errors import LocalProtocolError
+from visiona.wire.yamux.session import Session
 
 MAX_PENDING_BYTES = 1024 * 1024
 """What one stream may hold back here while its queue is full: a writer that ignores `False` four times over."""
@@ -37,34 +38,10 @@ class StreamHandler(Protocol):
         ...
 
 
-class Mux(Protocol):
-    """What a stream asks of the yamux session."""
-
-    def room(self, stream_id: int, /) -> int:
-        """Bytes that may be queued now."""
-        ...
-
-    def send_data(self, stream_id: int, data: bytes, /) -> None:
-        """Queues at most `room` bytes."""
-        ...
-
-    def end_stream(self, stream_id: int, /) -> None:
-        """FIN, after what is queued."""
-        ...
-
-    def reset_stream(self, stream_id: int, /) -> None:
-        """RST, at once."""
-        ...
-
-    def consume(self, stream_id: int, count: int, now: float, /) -> None:
-        """Gives credit back."""
-        ...
-
-
 class StreamOwner(Protocol):
     """What a stream asks of its tunnel."""
 
-    session: Mux
+    session: Session
 
     def wake_writer(self) -> None:
         """Something was queued; it leaves in this scheduler tick's one send."""
@@ -147,6 +124,16 @@ class Stream:
             self._owner.wake_writer()
         return self._hold_back(data[room:])
 
+    @property
+    def is_ended(self) -> bool:
+        """Whether `end()` was called."""
+        return self._ended
+
+    @property
+    def held_bytes(self) -> int:
+        """What `write` took and could not queue yet."""
+        return self._pending_bytes
+
     def consumed(self, count: int) -> None:
         """Gives credit back for bytes of `stream_data` that have left; harmless once the stream is over."""
         if self._error is None and self.id:
@@ -178,27 +165,26 @@ class Stream:
         """Who is told."""
         return self._handler
 
-    def opened(self, stream_id: int) -> None:
-        """The stream has its id now; what was held back goes."""
-        self.id = stream_id
-        self.flush()
-
     def flush(self) -> bool:
         """Moves what was held back into the queue as far as it goes; True when all of it went and room is left."""
-        pending, self._pending = self._pending, None
-        self._pending_bytes = 0
         session = self._owner.session
-        for index, data in enumerate(pending or ()):
-            room = session.room(self.id)
+        pending = self._pending or []
+        room = session.room(self.id)
+        while pending and room:
+            data = pending[0]
             session.send_data(self.id, data[:room])
-            if len(data) > room:
-                self._pending = [data[room:], *(pending or ())[index + 1 :]]
-                self._pending_bytes = sum(map(len, self._pending))
-                return False
+            self._pending_bytes -= min(len(data), room)
+            if len(data) <= room:
+                del pending[0]
+            else:
+                pending[0] = data[room:]
+            room = session.room(self.id)
+        if pending or (not room and not self._ended):
+            return False
+        self._pending = None
         if self._ended:
             self._send_end()
-            return True
-        return session.room(self.id) > 0
+        return True
 
     def remote_ended(self) -> None:
         """A FIN arrived."""

@@ -1,0 +1,394 @@
+"""One tunnel: wire.yamux driven over a transport, the same code on both ends.
+
+Two tasks. The reader reads, and tells streams' handlers in the same step; it never waits for a write and never stops
+reading, for two ends that do deadlock. The writer alone touches the sending side: it sleeps until something was
+queued, and then sends all that this scheduler tick queued in one piece. A task that is cancelled while it uses a
+stream therefore cannot leave half a frame on the line.
+
+A tunnel ends once, with one cause; the first to be named stays.
+"""
+
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import trio
+
+from visiona.tunnel.byte_stream import TunnelStream
+from visiona.tunnel.errors import StreamReset, TunnelClosed
+from visiona.tunnel.live_streams import LiveStreams
+from visiona.tunnel.settings import TunnelSettings
+from visiona.tunnel.stream import Stream, StreamHandler
+from visiona.tunnel.transport import CLOSE_GOING_AWAY, CLOSE_PROTOCOL_ERROR, Transport
+from visiona.wire.errors import RemoteProtocolError
+from visiona.wire.yamux.errors import SessionEnding
+from visiona.wire.yamux.events import (
+    DataReceived,
+    Event,
+    GoAwayReceived,
+    StreamEnded,
+    StreamOpened,
+    Writable,
+)
+from visiona.wire.yamux.events import StreamReset as ResetReceived
+from visiona.wire.yamux.limits import Limits, Role
+from visiona.wire.yamux.session import Session
+from visiona.wire.yamux.window import Budget
+
+SEND_BYTES = 256 * 1024
+"""One send: as much as one read of the other end takes."""
+
+JOIN_BYTES = 64 * 1024
+"""Pieces of one read are joined up to this size: agents send a header and its payload as two messages, and one call
+for both is cheaper. Bulk is handed on as it is."""
+
+GOODBYE_BYTES = 4096
+"""What still goes when the tunnel closes: the control lane with its GoAway, no stream's data."""
+
+CYCLE_GRACE_SECONDS = 30.0
+"""Streams in flight may finish in this time when the tunnel itself has to end: ids used up, or the agent leaves."""
+
+
+class Tunnel:
+    """A tunnel over a transport whose handshake is over. `run` drives it; `open_tunnel` wraps that.
+
+    Attributes:
+        last_heard: when bytes last came in, on the loop's clock.
+        closed: why it is over, or None.
+    """
+
+    __slots__ = (
+        "_accepted",
+        "_broken",
+        "_drain_scope",
+        "_parked",
+        "_retiring",
+        "_settings",
+        "_streams",
+        "_transport",
+        "_watch",
+        "closed",
+        "last_heard",
+        "next_ping_at",
+        "session",
+    )
+
+    def __init__(self, transport: Transport, session: Session, settings: TunnelSettings) -> None:
+        self.session = session
+        self.closed: TunnelClosed | None = None
+        self.last_heard = trio.current_time()
+        self.next_ping_at = self.last_heard
+        self._transport = transport
+        self._settings = settings
+        self._streams = LiveStreams(self, session)
+        self._accepted: deque[TunnelStream] | None = None
+        self._watch: trio.lowlevel.ParkingLot | None = None
+        self._parked: trio.lowlevel.Task | None = None
+        self._retiring: tuple[str, str, float] | None = None
+        self._broken = False
+        self._drain_scope: trio.CancelScope | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether new streams can be opened."""
+        return self.closed is None and self._retiring is None
+
+    @property
+    def stream_count(self) -> int:
+        """Streams that are not over yet, those that wait to be opened included."""
+        return len(self._streams)
+
+    @property
+    def rtt_seconds(self) -> float | None:
+        """Of the last ping that was answered."""
+        return self.session.rtt_seconds
+
+    def open_stream_nowait(self, handler: StreamHandler) -> Stream:
+        """Opens a stream; it can be written to at once.
+
+        Raises:
+            TunnelClosed: the tunnel is over or takes no new streams.
+            StreamRefused: too many streams are open, or wait to be.
+        """
+        if not self.is_open:
+            raise self._why_closed()
+        try:
+            stream = self._streams.open(handler)
+        except SessionEnding:
+            self._cycle()
+            raise self._why_closed() from None
+        self.wake_writer()
+        return stream
+
+    async def open_stream(self) -> TunnelStream:
+        """As `open_stream_nowait`, for a task."""
+        await trio.lowlevel.checkpoint()
+        stream = TunnelStream()
+        stream.stream = self.open_stream_nowait(stream)
+        return stream
+
+    async def accept(self) -> TunnelStream:
+        """Waits for a stream that the other side opens; raises TunnelClosed when none will come."""
+        await trio.lowlevel.checkpoint()
+        while not self._accepted:
+            if self.closed is not None:
+                raise self._why_closed()
+            await self._watchers().park()
+        accepted = self._accepted.popleft()
+        self.session.accept_stream(accepted.stream.id)
+        self.wake_writer()
+        return accepted
+
+    async def wait_closed(self) -> TunnelClosed:
+        """Waits for the end and says why."""
+        while self.closed is None:
+            await self._watchers().park()
+        return self.closed
+
+    def close(self, cause: str, detail: str = "") -> None:
+        """Ends the tunnel and all its streams now; a GoAway still goes if it can. Only the first cause counts."""
+        if self.closed is not None:
+            return
+        self.closed = TunnelClosed(cause, detail)
+        self.session.close()
+        self.session.go_away()
+        self._streams.lose_all(self.closed)
+        if self._watch is not None:
+            self._watch.unpark_all()
+        if self._drain_scope is not None:
+            self._drain_scope.deadline = trio.current_time() + self._settings.goodbye_seconds
+        self.wake_writer()
+
+    def retire(self, cause: str, grace_seconds: float, detail: str = "") -> None:
+        """Takes no new streams, and closes with the cause when the last one ended or the grace is over."""
+        if self.closed is not None or self._retiring is not None:
+            return
+        self._retiring = (cause, detail, trio.current_time() + grace_seconds)
+        self.session.go_away()
+        self._streams.lose_waiting(TunnelClosed(cause, detail))
+        self.wake_writer()
+        self._close_if_finished()
+
+    def sweep(self, now: float) -> None:
+        """Does what is due: a ping, or giving up what took too long. Called every half second or so."""
+        if self.closed is not None:
+            return
+        if now - self.last_heard > self._settings.dead_seconds:
+            self.close("keepalive_timeout")
+        elif self.session.frame_body_overdue(now):
+            self.close("protocol_error", "body")
+        elif self._retiring is not None and now >= self._retiring[2]:
+            self.close(*self._retiring[:2])
+        elif now >= self.next_ping_at:
+            self.next_ping_at = now + self._settings.ping_seconds
+            self.session.ping(now)
+            self.wake_writer()
+        self._streams.reset_stuck(now, self._settings.stream_write_seconds)
+
+    def forgive(self, seconds: float) -> None:
+        """This process stood still for so long: nothing of it is held against the other side."""
+        self.last_heard += seconds
+        self._streams.forgive(seconds)
+
+    # For streams.
+
+    def now(self) -> float:
+        """Monotonic seconds, the loop's."""
+        return trio.current_time()
+
+    def wake_writer(self) -> None:
+        """Something was queued. The writer runs in the next tick, after everybody who is about to queue more."""
+        task = self._parked
+        if task is not None:
+            self._parked = None
+            trio.lowlevel.reschedule(task)
+
+    def note_blocked(self, stream: Stream) -> None:
+        """The stream holds bytes back."""
+        self._streams.note_blocked(stream)
+
+    def forget(self, stream: Stream) -> None:
+        """The stream is over."""
+        self._streams.forget(stream)
+        if self._streams.are_waiting:
+            self.wake_writer()
+        if self._retiring is not None:
+            self._close_if_finished()
+
+    # The tasks.
+
+    async def run(self) -> TunnelClosed:
+        """Drives the tunnel until it is over and its connection closed. Cancelling closes it with `server_drain`."""
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._write_until_closed, nursery.cancel_scope)
+                await self._read_until_closed()
+        except ExceptionGroup:
+            # A bug in a handler or here: it surfaces, and the record does not blame the server's restart.
+            self.close("protocol_error", "internal")
+            raise
+        finally:
+            self.close("server_drain")
+            with trio.CancelScope(shield=True):
+                await self._transport.aclose()
+        assert self.closed is not None
+        return self.closed
+
+    async def _read_until_closed(self) -> None:
+        try:
+            while self.closed is None:
+                pieces = await self._transport.receive()
+                if pieces is None:
+                    self.close("agent_closed")
+                    return
+                self._take(pieces)
+        except RemoteProtocolError as error:
+            self.close("protocol_error", error.kind)
+        except (OSError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            self._break(error)
+
+    def _take(self, pieces: list[bytes]) -> None:
+        now = self.last_heard = trio.current_time()
+        if len(pieces) > 1 and sum(map(len, pieces)) <= JOIN_BYTES:
+            pieces = [b"".join(pieces)]
+        for piece in pieces:
+            for event in self.session.receive_data(piece, now):
+                self._dispatch(event)
+        if self._streams.are_waiting or self.session.wants_to_send or self._transport.wants_to_send:
+            self.wake_writer()
+
+    def _dispatch(self, event: Event) -> None:
+        if isinstance(event, DataReceived):
+            if (stream := self._streams.get(event.stream_id)) is not None:
+                stream.handler.stream_data(event.data)
+        elif isinstance(event, StreamEnded):
+            if (stream := self._streams.get(event.stream_id)) is not None:
+                stream.remote_ended()
+                stream.handler.stream_ended()
+        elif isinstance(event, Writable):
+            if (stream := self._streams.get(event.stream_id)) is not None:
+                self._streams.flush(stream)
+        elif isinstance(event, ResetReceived):
+            self._streams.lose(event.stream_id, StreamReset("peer"))
+        elif isinstance(event, StreamOpened):
+            self._take_opened(event.stream_id)
+        elif isinstance(event, GoAwayReceived):
+            self._take_go_away(event.code)
+
+    async def _write_until_closed(self, both: trio.CancelScope) -> None:
+        try:
+            while self.closed is None:
+                if self._streams.are_waiting:
+                    self._open_waiting()
+                pieces = self.session.data_to_send(SEND_BYTES)
+                if pieces or self._transport.wants_to_send:
+                    await self._send(pieces)
+                    for event in self.session.events():
+                        self._dispatch(event)
+                else:
+                    await self._park()
+            if not self._broken:
+                await self._say_goodbye()
+        except trio.TooSlowError:
+            self.close("write_timeout")
+        except (OSError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            self._break(error)
+        both.cancel()
+
+    async def _send(self, pieces: list[bytes]) -> None:
+        if self._transport.send_nowait(pieces):
+            if self.session.wants_to_send:
+                # The kernel would take more and more: the other tasks have their turn first.
+                await trio.lowlevel.checkpoint()
+            return
+        with trio.CancelScope() as self._drain_scope:
+            await self._transport.drain(self._settings.write_seconds)
+        if self._drain_scope.cancelled_caught:
+            # Closing, and the last message did not get through in time: nothing can follow half a frame.
+            self._broken = True
+        self._drain_scope = None
+
+    async def _say_goodbye(self) -> None:
+        assert self.closed is not None
+        accused = self.closed.cause == "protocol_error"
+        self._transport.queue_close(CLOSE_PROTOCOL_ERROR if accused else CLOSE_GOING_AWAY)
+        with trio.move_on_after(self._settings.goodbye_seconds):
+            if not self._transport.send_nowait(self.session.data_to_send(GOODBYE_BYTES)):
+                await self._transport.drain(self._settings.goodbye_seconds)
+
+    async def _park(self) -> None:
+        self._parked = trio.lowlevel.current_task()
+        await trio.lowlevel.wait_task_rescheduled(self._unpark)
+
+    def _unpark(self, _: object) -> trio.lowlevel.Abort:
+        self._parked = None
+        return trio.lowlevel.Abort.SUCCEEDED
+
+    # What can happen to the tunnel.
+
+    def _open_waiting(self) -> None:
+        try:
+            self._streams.open_waiting()
+        except SessionEnding:
+            self._cycle()
+
+    def _take_opened(self, stream_id: int) -> None:
+        accepted = TunnelStream()
+        accepted.stream = self._streams.add(accepted, stream_id)
+        if self._accepted is None:
+            self._accepted = deque()
+        self._accepted.append(accepted)
+        if self._watch is not None:
+            self._watch.unpark_all()
+
+    def _take_go_away(self, code: int) -> None:
+        if code == 0:
+            self.retire("agent_closed", CYCLE_GRACE_SECONDS, "go_away")
+        else:
+            self.close("agent_closed", f"go_away_{code}")
+
+    def _cycle(self) -> None:
+        """The ids are used up: a fresh tunnel takes over as soon as the agent has reconnected."""
+        self.retire("server_drain", CYCLE_GRACE_SECONDS, "stream_ids")
+
+    def _close_if_finished(self) -> None:
+        if self._retiring is not None and not self._streams:
+            self.close(*self._retiring[:2])
+
+    def _break(self, error: Exception) -> None:
+        self._broken = True
+        self.close("tcp_reset", type(error).__name__)
+
+    def _why_closed(self) -> TunnelClosed:
+        if self.closed is not None:
+            return TunnelClosed(self.closed.cause, self.closed.detail)
+        assert self._retiring is not None
+        return TunnelClosed(*self._retiring[:2])
+
+    def _watchers(self) -> trio.lowlevel.ParkingLot:
+        if self._watch is None:
+            self._watch = trio.lowlevel.ParkingLot()
+        return self._watch
+
+
+@asynccontextmanager
+async def open_tunnel(
+    transport: Transport,
+    role: Role,
+    settings: TunnelSettings | None = None,
+    *,
+    limits: Limits | None = None,
+    budget: Budget | None = None,
+) -> AsyncIterator[Tunnel]:
+    """Drives a tunnel while the block runs; leaving the block closes it, `agent_closed` if nothing else did.
+
+    The block is not disturbed when the tunnel closes first: its streams' calls raise, `wait_closed` returns.
+    """
+    session = Session(role, limits or Limits(), budget=budget)
+    tunnel = Tunnel(transport, session, settings or TunnelSettings())
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(tunnel.run)
+        try:
+            yield tunnel
+        finally:
+            tunnel.close("agent_closed")

@@ -1,0 +1,1 @@
+"""WebSocket framing and handshake (RFC 6455), without reassembly and without extensions of our own."""

@@ -111,11 +111,16 @@ func digest(w http.ResponseWriter, r *http.Request) {
 	answerJSON(w, http.StatusOK, answer)
 }
 
+// digestUpTo keeps the first byte of a long answer from waiting for the digest of the last.
+const digestUpTo = 8 << 20
+
 // bytesOut sends ?n= bytes of the pattern ?seed=, sized or with ?chunked=1 chunked; ?ms= pauses after each 64 KiB.
 func bytesOut(w http.ResponseWriter, r *http.Request) {
 	n, seed := number(r, "n", 1024), number(r, "seed", 1)
 	w.Header().Set("Content-Type", "application/octet-stream")
-	w.Header().Set("X-Body-Sha256", pattern.Digest(seed, n))
+	if n <= digestUpTo {
+		w.Header().Set("X-Body-Sha256", pattern.Digest(seed, n))
+	}
 	if !flag(r, "chunked") {
 		w.Header().Set("Content-Length", strconv.FormatInt(n, 10))
 	}

@@ -12,8 +12,8 @@ import (
 	"io"
 )
 
-// Period is the length after which the bytes repeat.
-const Period = 8191
+// Period is the length after which the bytes repeat; recordings make it shorter, so that they pack well.
+var Period = 8191
 
 // Block returns one period.
 func Block(seed int64) []byte {
@@ -45,7 +45,7 @@ func (r *reader) Read(into []byte) (int, error) {
 	if r.at >= r.end {
 		return 0, io.EOF
 	}
-	start := int(r.at % Period)
+	start := int(r.at % int64(Period))
 	n := copy(into, r.doubled[start:])
 	if left := r.end - r.at; int64(n) > left {
 		n = int(left)

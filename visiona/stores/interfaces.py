@@ -224,13 +224,13 @@ class DeviceStore(Protocol):
     async def set_connected(
         self, device_id: DeviceId, at: datetime, agent_version: str | None, instance: str | None
     ) -> bool:
-        """A tunnel came up; what is None stays as it was. Nothing changes if a later moment is on record."""
+        """A tunnel came up; what is None stays as it was."""
         ...
 
     async def set_disconnected(
         self, device_id: DeviceId, at: datetime, cause: Cause, detail: str | None
     ) -> bool:
-        """Its tunnel ended. Nothing changes if a later moment is on record."""
+        """Its tunnel ended. Which of two tunnels is the later one is for the caller to know, not for the clock."""
         ...
 
     async def set_accelerators(

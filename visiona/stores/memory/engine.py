@@ -1,0 +1,66 @@
+"""Stores in memory: what most tests run on, and `memory:` in the settings."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import trio
+
+from visiona.stores.inline import run_inline
+from visiona.stores.interfaces import Tx
+from visiona.stores.memory.devices import MemoryDeviceEvents, MemoryDevices
+from visiona.stores.memory.notices import MemoryNotices
+from visiona.stores.memory.people import MemoryUsers, MemoryWorkspaces
+from visiona.stores.memory.state import State
+from visiona.stores.memory.tokens import MemoryAccessTokens, MemoryPairingTokens, MemorySessionTokens
+
+T = TypeVar("T")
+
+
+class MemoryTx:
+    """See interfaces.Tx."""
+
+    def __init__(self, state: State) -> None:
+        self.users = MemoryUsers(state)
+        self.workspaces = MemoryWorkspaces(state)
+        self.access_tokens = MemoryAccessTokens(state)
+        self.pairing_tokens = MemoryPairingTokens(state)
+        self.session_tokens = MemorySessionTokens(state)
+        self.devices = MemoryDevices(state)
+        self.device_events = MemoryDeviceEvents(state)
+        self.notices = MemoryNotices(state)
+
+
+class MemoryStores:
+    """See interfaces.Stores."""
+
+    def __init__(self) -> None:
+        self._state = State()
+        self._tx: Tx = MemoryTx(self._state)
+        self._commits = 0
+
+    async def read(self, operation: Callable[[Tx], Awaitable[T]]) -> T:
+        """See interfaces.Stores.read."""
+        await trio.lowlevel.checkpoint()
+        return run_inline(operation(self._tx))
+
+    async def write(self, operation: Callable[[Tx], Awaitable[T]]) -> T:
+        """See interfaces.Stores.write."""
+        await trio.lowlevel.checkpoint()
+        journal = self._state.journal
+        journal.begin()
+        try:
+            result = run_inline(operation(self._tx))
+        except BaseException:
+            journal.roll_back()
+            raise
+        self._commits += journal.commit()
+        return result
+
+    async def ping(self) -> None:
+        """See interfaces.Stores.ping."""
+        await trio.lowlevel.checkpoint()
+
+    async def change_mark(self) -> int:
+        """See interfaces.Stores.change_mark."""
+        await trio.lowlevel.checkpoint()
+        return self._commits

@@ -1,0 +1,30 @@
+"""The port between SQL texts and a database.
+
+Texts write their values as `$1`, `$2` …; a row is a tuple in the order of the SELECT list.
+"""
+
+from typing import Any, Protocol
+
+Value = str | int | float | bool | bytes | None
+Row = tuple[Any, ...]
+
+
+class SqlTransaction(Protocol):
+    """One open transaction of one database."""
+
+    async def fetch_one(self, sql: str, *values: Value) -> Row | None:
+        """The first row, or None.
+
+        Raises:
+            StoreConflict, StoreUnavailable: as the interfaces promise; the transaction is then good for nothing
+            but its end.
+        """
+        ...
+
+    async def fetch_all(self, sql: str, *values: Value) -> list[Row]:
+        """All rows; the text has a LIMIT."""
+        ...
+
+    async def execute(self, sql: str, *values: Value) -> int:
+        """How many rows were written."""
+        ...

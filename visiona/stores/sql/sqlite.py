@@ -1,0 +1,154 @@
+"""SQLite, inline in the event loop's own thread.
+
+A point read takes microseconds there and milliseconds through a worker thread, more when the loop is busy. Two
+connections: one that writes, one that cannot; the second also notices every commit of the first and of other
+programs (`PRAGMA data_version`). Locks of other programs are waited for outside, never inside SQLite.
+"""
+
+import random
+import sqlite3
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+import trio
+
+from visiona.stores.inline import run_inline
+from visiona.stores.interfaces import Tx
+from visiona.stores.sql.engine import Row, Value
+from visiona.stores.sql.sqlite_errors import is_busy, translated
+from visiona.stores.sql.sqlite_file import connect
+from visiona.stores.sql.transaction import SqlTx
+
+T = TypeVar("T")
+
+BUSY_SECONDS = 2.0
+"""How long another program may hold the write lock before a caller is told to come back later."""
+
+_MAX_PAUSE_SECONDS = 0.02
+
+_PLACES = tuple(str(place) for place in range(1, 33))
+
+
+class SqliteTransaction:
+    """The port to one connection (engine.SqlTransaction). Its methods never wait."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._is_open = False
+
+    async def fetch_one(self, sql: str, *values: Value) -> Row | None:
+        row: Row | None = self._run(sql, values).fetchone()
+        return row
+
+    async def fetch_all(self, sql: str, *values: Value) -> list[Row]:
+        try:
+            return self._run(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise translated(error) from error
+
+    async def execute(self, sql: str, *values: Value) -> int:
+        return self._run(sql, values).rowcount
+
+    def _run(self, sql: str, values: tuple[Value, ...]) -> sqlite3.Cursor:
+        if not self._is_open:
+            raise RuntimeError("this transaction has ended")
+        try:
+            return self._connection.execute(sql, dict(zip(_PLACES, values, strict=False)))
+        except sqlite3.Error as error:
+            raise translated(error) from error
+
+    def begin(self, how: str) -> None:
+        """Opens a transaction; raises sqlite3.Error as it comes."""
+        self._connection.execute(how)
+        self._is_open = True
+
+    def commit(self) -> None:
+        """Ends it for good; raises StoreUnavailable, and then it is undone."""
+        self._is_open = False
+        try:
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            self.roll_back()
+            raise translated(error) from error
+
+    def roll_back(self) -> None:
+        """Undoes it. SQLite may have done so already, after an error of the disk."""
+        self._is_open = False
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+
+class SqliteStores:
+    """See interfaces.Stores. Made and closed by opening.py."""
+
+    def __init__(
+        self, path: Path, synchronous: str = "normal", *, busy_seconds: float = BUSY_SECONDS
+    ) -> None:
+        self._busy_seconds = busy_seconds
+        try:
+            self._writer = connect(path, synchronous)
+            self._reader = connect(path, synchronous)
+            self._reader.execute("PRAGMA query_only = ON")
+        except sqlite3.Error as error:
+            raise translated(error) from error
+        self._writing = SqliteTransaction(self._writer)
+        self._reading = SqliteTransaction(self._reader)
+        self._write_tx: Tx = SqlTx(self._writing)
+        self._read_tx: Tx = SqlTx(self._reading)
+
+    def close(self) -> None:
+        """Closes both connections; the last one of all programs also empties the log into the file."""
+        self._reader.close()
+        self._writer.close()
+
+    async def read(self, operation: Callable[[Tx], Awaitable[T]]) -> T:
+        """See interfaces.Stores.read."""
+        await self._begin(self._reading, "BEGIN")
+        try:
+            return run_inline(operation(self._read_tx))
+        finally:
+            self._reading.roll_back()
+
+    async def write(self, operation: Callable[[Tx], Awaitable[T]]) -> T:
+        """See interfaces.Stores.write."""
+        await self._begin(self._writing, "BEGIN IMMEDIATE")
+        # From here to the end nothing waits, so nothing can be cancelled and nobody comes in between.
+        try:
+            result = run_inline(operation(self._write_tx))
+        except BaseException:
+            self._writing.roll_back()
+            raise
+        self._writing.commit()
+        return result
+
+    async def ping(self) -> None:
+        """See interfaces.Stores.ping."""
+
+        async def ask(tx: Tx) -> int:
+            return await tx.notices.last_id()
+
+        await self.read(ask)
+
+    async def change_mark(self) -> int:
+        """See interfaces.Stores.change_mark."""
+        await trio.lowlevel.checkpoint()
+        try:
+            (version,) = self._reader.execute("PRAGMA data_version").fetchone()
+        except sqlite3.Error as error:
+            raise translated(error) from error
+        return int(version)
+
+    async def _begin(self, transaction: SqliteTransaction, how: str) -> None:
+        """Gives others their turn, then opens the transaction, waiting for other programs' locks."""
+        deadline = trio.current_time() + self._busy_seconds
+        await trio.lowlevel.checkpoint()
+        while True:
+            try:
+                transaction.begin(how)
+                return
+            except sqlite3.Error as error:
+                if not is_busy(error) or trio.current_time() >= deadline:
+                    raise translated(error) from error
+            # Jitter, so that two programs do not meet again and again.
+            await trio.sleep(random.uniform(0.001, _MAX_PAUSE_SECONDS))  # noqa: S311

@@ -1,0 +1,25 @@
+"""The stores of one open SQL transaction."""
+
+from visiona.stores.sql.access_tokens import SqlAccessTokens
+from visiona.stores.sql.device_events import SqlDeviceEvents
+from visiona.stores.sql.devices import SqlDevices
+from visiona.stores.sql.engine import SqlTransaction
+from visiona.stores.sql.notices import SqlNotices
+from visiona.stores.sql.pairing_tokens import SqlPairingTokens
+from visiona.stores.sql.session_tokens import SqlSessionTokens
+from visiona.stores.sql.users import SqlUsers
+from visiona.stores.sql.workspaces import SqlWorkspaces
+
+
+class SqlTx:
+    """See interfaces.Tx."""
+
+    def __init__(self, tx: SqlTransaction) -> None:
+        self.users = SqlUsers(tx)
+        self.workspaces = SqlWorkspaces(tx)
+        self.access_tokens = SqlAccessTokens(tx)
+        self.pairing_tokens = SqlPairingTokens(tx)
+        self.session_tokens = SqlSessionTokens(tx)
+        self.devices = SqlDevices(tx)
+        self.device_events = SqlDeviceEvents(tx)
+        self.notices = SqlNotices(tx)

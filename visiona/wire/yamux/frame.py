@@ -10,13 +10,12 @@ update, the opaque value of a ping, the code of a go-away. The parser knows noth
 reserves memory because a header claims a length.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from struct import Struct
 from typing import Final
 
 from visiona.wire.errors import RemoteProtocolError
 
-VERSION: Final = 0
 HEADER_BYTES: Final = 12
 
 DATA: Final = 0
@@ -39,14 +38,12 @@ GO_AWAY_INTERNAL_ERROR: Final = 2
 Frame = tuple[int, int, int, int, bytes, int]
 """type, flags, stream id, length, the piece of the body that is here, the bytes of the body still to come."""
 
-_HEADER: Final = Struct(">BBHII")
-_pack = _HEADER.pack
+# Version and type as one number, which is the type as long as the version is 0: one comparison checks both.
+_HEADER: Final = Struct(">HHII")
 _unpack_from = _HEADER.unpack_from
 
-
-def header(frame_type: int, flags: int, stream_id: int, length: int) -> bytes:
-    """The 12 bytes of a header; for all types but data that is the whole frame."""
-    return _pack(VERSION, frame_type, flags, stream_id, length)
+header: Final[Callable[[int, int, int, int], bytes]] = _HEADER.pack
+"""The 12 bytes of a header from type, flags, stream id and length; for all types but data that is the whole frame."""
 
 
 class FrameParser:
@@ -89,10 +86,10 @@ class FrameParser:
                 self.unfinished_since = None
             yield PIECE, self._flags, self._stream_id, self._length, data[:position], self._left
         while end - position >= HEADER_BYTES:
-            version, frame_type, flags, stream_id, length = _unpack_from(data, position)
-            if version or frame_type > GO_AWAY or flags > ALL_FLAGS:
+            frame_type, flags, stream_id, length = _unpack_from(data, position)
+            if frame_type > GO_AWAY or flags > ALL_FLAGS:
                 raise RemoteProtocolError(
-                    f"Not a yamux header: version {version}, type {frame_type}, flags {flags:#x}.",
+                    f"Not a yamux header: version and type {frame_type:#06x}, flags {flags:#06x}.",
                     kind="header",
                 )
             position += HEADER_BYTES

@@ -23,8 +23,8 @@ from visiona.wire.yamux.frame import (
 from visiona.wire.yamux.limits import INITIAL_WINDOW_BYTES, Limits, Role
 from visiona.wire.yamux.outbox import Outbox
 from visiona.wire.yamux.pings import Pings
-from visiona.wire.yamux.receiving import STILL_SENDING, Receiver
-from visiona.wire.yamux.state import Move, StreamState
+from visiona.wire.yamux.receiving import Receiver
+from visiona.wire.yamux.state import MAY_RECEIVE, MAY_SEND, SEND_FIN, SEND_RST
 from visiona.wire.yamux.stream import Stream
 from visiona.wire.yamux.table import StreamTable
 from visiona.wire.yamux.window import Budget
@@ -169,9 +169,9 @@ class Session:
         streams that are gone or ended from this side, for which no `Writable` will come.
         """
         stream = self._table.streams.get(stream_id)
-        if stream is None or stream.state not in (StreamState.OPEN, StreamState.REMOTE_ENDED):
+        if stream is None or stream.state not in MAY_SEND:
             return 0
-        return self._outbox.room(stream, stream.window.send_credit)
+        return self._outbox.room(stream)
 
     def send_data(self, stream_id: int, data: bytes) -> None:
         """Queues bytes, at most `room` of them.
@@ -180,17 +180,14 @@ class Session:
             LocalProtocolError: more than there is room for, or the stream is gone, or ended from this side.
         """
         stream = self._table.streams.get(stream_id)
-        if stream is None or stream.state not in (StreamState.OPEN, StreamState.REMOTE_ENDED):
+        if stream is None or stream.state not in MAY_SEND:
             raise LocalProtocolError(f"Stream {stream_id} cannot send any more.")
         if not stream.accepted:
             self._accept(stream)
         if not data:
             return
-        window = stream.window
-        if len(data) > self._outbox.room(stream, window.send_credit):
+        if not self._outbox.queue_data(stream, data):
             raise LocalProtocolError(f"{len(data)} bytes do not fit in the queue of stream {stream_id}.")
-        window.spend(len(data))
-        self._outbox.queue_data(stream, data)
 
     def end_stream(self, stream_id: int) -> None:
         """Sends FIN after what is queued; the peer can go on sending.
@@ -199,12 +196,12 @@ class Session:
             LocalProtocolError: the stream is gone, or ended from this side before.
         """
         stream = self._table.streams.get(stream_id)
-        if stream is None or stream.state not in (StreamState.OPEN, StreamState.REMOTE_ENDED):
+        if stream is None or stream.state not in MAY_SEND:
             raise LocalProtocolError(f"Stream {stream_id} cannot end again.")
         if not stream.accepted:
             self._accept(stream)
         self._outbox.queue_fin(stream)
-        self._table.move(stream, Move.SEND_FIN)
+        self._table.move(stream, SEND_FIN)
 
     def reset_stream(self, stream_id: int) -> None:
         """Ends both directions at once; what is queued is dropped, what still comes is discarded.
@@ -213,7 +210,7 @@ class Session:
         """
         stream = self._table.streams.get(stream_id)
         if stream is not None:
-            self._table.move(stream, Move.SEND_RST)
+            self._table.move(stream, SEND_RST)
             self._outbox.queue_control(header(WINDOW_UPDATE, RST, stream_id, 0))
             if self._outbox.eased:
                 self._relieve()
@@ -232,7 +229,7 @@ class Session:
         if not stream.accepted:
             self._accept(stream)
         grant = stream.window.consume(count, now, self._pings.rtt_seconds)
-        if grant and stream.state in STILL_SENDING:
+        if grant and stream.state in MAY_RECEIVE:
             self._outbox.queue_credit(stream_id, grant)
 
     # The session as a whole
@@ -246,7 +243,7 @@ class Session:
     def go_away(self, code: int = GO_AWAY_NORMAL) -> None:
         """Tells the peer that no stream is opened or accepted any more; those that live may finish."""
         self._table.is_ending = True
-        if code != self._go_away_code:
+        if self._go_away_code is None or code > self._go_away_code:
             self._go_away_code = code
             self._outbox.queue_control(header(GO_AWAY, 0, 0, code))
 
@@ -293,18 +290,11 @@ class Session:
         """Acts on lanes that were emptied: ended streams are forgotten, starved ones hear of the room."""
         outbox = self._outbox
         streams = self._table.streams
-        lanes = (
-            list(streams.values())
-            if outbox.eased
-            else [streams.get(lane.stream_id) for lane in outbox.relieved]
-        )
+        relieved = list(streams.values()) if outbox.eased else outbox.relieved.copy()
         outbox.eased = False
         outbox.relieved.clear()
-        for stream in lanes:
-            if stream is None:
-                continue
-            if stream.state is StreamState.CLOSED and not stream.queued_bytes:
-                self._table.finished(stream)
-            elif stream.starved and outbox.room(stream, stream.window.send_credit):
+        for stream in relieved:
+            self._table.drained(stream)
+            if stream.starved and stream.stream_id in streams and outbox.room(stream):
                 stream.starved = False
                 self._pending.append(Writable(stream.stream_id))

@@ -3,21 +3,21 @@
 from visiona.wire.yamux.errors import SessionEnding, StreamLimit
 from visiona.wire.yamux.limits import MAX_STREAM_ID, Limits, Role
 from visiona.wire.yamux.outbox import Outbox
-from visiona.wire.yamux.state import Move, StreamState, moved
+from visiona.wire.yamux.state import CLOSED, RESET, SEND_RST, Move, moved
 from visiona.wire.yamux.strays import Strays
 from visiona.wire.yamux.stream import Stream
-from visiona.wire.yamux.window import Budget, Window
+from visiona.wire.yamux.window import Budget, Terms, Window
 
 
 class StreamTable:
     """Births and deaths of streams. Frames and events are others' business."""
 
     __slots__ = (
-        "_budget",
         "_limits",
         "_next_id",
         "_outbox",
         "_parity",
+        "_terms",
         "is_ending",
         "strays",
         "streams",
@@ -30,7 +30,7 @@ class StreamTable:
     ) -> None:
         self._limits = limits
         self._outbox = outbox
-        self._budget = budget
+        self._terms = Terms(limits, budget)
         self._parity = role.value & 1
         self._next_id = role.value if first_stream_id is None else first_stream_id
         assert self._next_id & 1 == self._parity, "the first id does not fit the role"
@@ -71,7 +71,7 @@ class StreamTable:
             raise StreamLimit("The peer does not read.")
         self._next_id = stream_id + 2
         self.unacked += 1
-        self.streams[stream_id] = stream = Stream(stream_id, Window(limits, self._budget), ours=True)
+        self.streams[stream_id] = stream = Stream(stream_id, Window(self._terms), True)
         return stream
 
     def open_remote(self, stream_id: int) -> Stream | None:
@@ -85,7 +85,7 @@ class StreamTable:
         ):
             return None
         self.unaccepted += 1
-        self.streams[stream_id] = stream = Stream(stream_id, Window(limits, self._budget), ours=False)
+        self.streams[stream_id] = stream = Stream(stream_id, Window(self._terms), False)
         return stream
 
     def acked(self, stream: Stream) -> None:
@@ -100,19 +100,18 @@ class StreamTable:
 
     def move(self, stream: Stream, move: Move) -> None:
         """Moves it by the table of states, and forgets it when that was its end."""
-        stream.state = moved(stream.state, move)
-        if stream.state is StreamState.RESET:
-            self.strays.remember(stream.stream_id, stream.window.credit if move is Move.SEND_RST else 0)
-            self._forget(stream)
-        elif stream.state is StreamState.CLOSED and not stream.queued_bytes:
-            self.finished(stream)
+        state = stream.state = moved(stream.state, move)
+        if state is RESET:
+            self._forget(stream, stream.window.credit if move is SEND_RST else 0)
+        elif state is CLOSED and not stream.queued_bytes:
+            self._forget(stream, 0)
 
-    def finished(self, stream: Stream) -> None:
-        """Both sides ended it and our FIN is on its way."""
-        self.strays.remember(stream.stream_id, 0)
-        self._forget(stream)
+    def drained(self, stream: Stream) -> None:
+        """Its queue is empty: if both sides have ended it, that was its end."""
+        if stream.state is CLOSED and not stream.queued_bytes:
+            self._forget(stream, 0)
 
-    def _forget(self, stream: Stream) -> None:
+    def _forget(self, stream: Stream, credit: int) -> None:
         del self.streams[stream.stream_id]
         if not stream.acked:
             self.unacked -= 1
@@ -120,6 +119,7 @@ class StreamTable:
             self.unaccepted -= 1
         self._outbox.drop(stream)
         stream.window.release()
+        self.strays.remember(stream.stream_id, credit)
 
     def clear(self) -> None:
         """The session is over: everything is given back."""
@@ -137,4 +137,4 @@ class StreamTable:
     @property
     def grown_bytes(self) -> int:
         """How far the receive windows have grown beyond their initial size."""
-        return self._budget.taken_bytes
+        return self._terms.budget.taken_bytes

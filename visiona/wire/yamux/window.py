@@ -1,11 +1,11 @@
 """Credit arithmetic of one stream, both directions, and the budgets that growth comes out of.
 
-Nothing here knows frames or time: the caller passes the moment and the round-trip time. The receive side is
+Nothing here knows frames or clocks: the caller passes the moment and the round-trip time. The receive side is
 
     size = credit + held + returnable
 
-where `credit` is what the peer may still send, `held` what came and was not consumed by the application, and
-`returnable` what was consumed and not granted again. Rules: SPEC, windows.
+where `credit` is what the peer may still send, `held` what it announced or sent and the application did not consume,
+and `returnable` what was consumed and not granted again. Rules: SPEC, windows.
 """
 
 from visiona.wire.errors import LocalProtocolError
@@ -42,17 +42,27 @@ class Budget:
             self._parent.give(count)
 
 
+class Terms:
+    """What all windows of one session have in common."""
+
+    __slots__ = ("budget", "initial_bytes", "most_bytes", "most_send_credit_bytes")
+
+    def __init__(self, limits: Limits, budget: Budget) -> None:
+        self.budget = budget
+        self.initial_bytes = limits.initial_window_bytes
+        self.most_bytes = max(limits.max_window_bytes, limits.initial_window_bytes)
+        self.most_send_credit_bytes = limits.max_send_credit_bytes
+
+
 class Window:
     """What each side of one stream may still send."""
 
-    __slots__ = ("_budget", "_granted_at", "_limits", "_most", "credit", "held", "send_credit", "size")
+    __slots__ = ("_granted_at", "_terms", "credit", "held", "send_credit", "size")
 
-    def __init__(self, limits: Limits, budget: Budget) -> None:
-        self._limits = limits
-        self._budget = budget
-        self._most = max(limits.max_window_bytes, limits.initial_window_bytes)
+    def __init__(self, terms: Terms) -> None:
+        self._terms = terms
         self._granted_at: float | None = None
-        self.size = self.credit = limits.initial_window_bytes
+        self.size = self.credit = terms.initial_bytes
         self.held = 0
         self.send_credit = INITIAL_WINDOW_BYTES
 
@@ -74,7 +84,7 @@ class Window:
             raise LocalProtocolError(f"{count} bytes consumed where {self.held} are held.")
         self.held = held
         returnable = self.size - self.credit - held
-        if returnable < self.size >> 1:
+        if returnable << 1 < self.size:
             if self._granted_at is None:
                 self._granted_at = now
             return 0
@@ -83,37 +93,38 @@ class Window:
     def _grant(self, returnable: int, now: float, rtt_seconds: float | None) -> int:
         began, self._granted_at = self._granted_at, now
         if rtt_seconds is not None and began is not None:
-            # `returnable` of `size` was used since the last grant: the whole window would have taken so long.
+            # `returnable` of `size` was used since the last grant: at that speed the whole window lasts so long.
             whole_seconds = (now - began) * self.size / returnable
             if whole_seconds < rtt_seconds * GROWTH_ROUND_TRIPS:
                 returnable += self._grow()
         self.credit += returnable
-        assert self.credit + self.held <= self.size <= self._most, "a receive window beyond its size"
+        assert self.credit + self.held == self.size <= self._terms.most_bytes, (
+            "a receive window out of balance"
+        )
         return returnable
 
     def _grow(self) -> int:
-        size = min(self.size * 2, self._most)
-        growth = size - self.size
-        if not growth or not self._budget.take(growth):
+        growth = min(self.size, self._terms.most_bytes - self.size)
+        if not growth or not self._terms.budget.take(growth):
             return 0
-        self.size = size
+        self.size += growth
         return growth
 
     def release(self) -> None:
         """The stream is over: what it had grown goes back to the budgets. May be repeated."""
-        growth = self.size - self._limits.initial_window_bytes
-        self.size = self._limits.initial_window_bytes
+        growth = self.size - self._terms.initial_bytes
         if growth:
-            self._budget.give(growth)
+            self.size = self._terms.initial_bytes
+            self._terms.budget.give(growth)
 
     def spend(self, count: int) -> None:
-        """Our side queues this much to send."""
+        """This side queues so much to send."""
         assert 0 <= count <= self.send_credit, "more queued than the peer gave credit for"
         self.send_credit -= count
 
     def credited(self, count: int) -> bool:
-        """The peer grants more; False when that is beyond what anybody may grant (SPEC, windows)."""
-        if self.send_credit + count > self._limits.max_send_credit_bytes:
+        """The peer grants more; False when that is beyond what anybody may grant, and nothing is counted then."""
+        if self.send_credit + count > self._terms.most_send_credit_bytes:
             return False
         self.send_credit += count
         return True

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -190,3 +191,11 @@ def test_every_key_has_one_name_and_one_variable() -> None:
     keys = all_keys().values()
     assert len({key.environment for key in keys}) == len(keys)
     assert all_keys()["database.url"].is_secret
+
+
+def test_what_the_service_manager_says_comes_from_its_variables_and_only_for_us() -> None:
+    environ = {"NOTIFY_SOCKET": "/run/notify", "WATCHDOG_USEC": "30000000", "WATCHDOG_PID": str(os.getpid())}
+    manager = load(None, environ).manager
+    assert (manager.notify_socket, manager.watchdog_usec) == ("/run/notify", 30_000_000)
+    assert load(None, environ | {"WATCHDOG_PID": "1"}).manager.watchdog_usec is None
+    assert load(None, {}).manager.notify_socket is None

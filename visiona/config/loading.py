@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from visiona.config.keys import STATE_DIR, all_keys
-from visiona.config.settings import SECTIONS, InternalSettings, Settings
+from visiona.config.settings import SECTIONS, InternalSettings, ManagerSettings, Settings
 from visiona.config.sources import Findings, read_credentials, read_environment, read_file, read_flags
 from visiona.config.values import NotThis, Value, convert
 from visiona.ops.health import HealthSettings
@@ -90,7 +90,7 @@ def read(
     values, origins = _values(findings, environ)
     if findings.faults:
         raise ConfigInvalid(findings.faults)
-    settings = _settings(values)
+    settings = _settings(values, _manager(environ))
     if faults := _check(settings):
         raise ConfigInvalid(faults)
     return Loaded(settings, values, origins, findings.warnings)
@@ -127,7 +127,7 @@ def _values(findings: Findings, environ: Mapping[str, str]) -> tuple[dict[str, V
     return values, origins
 
 
-def _settings(values: Mapping[str, Value]) -> Settings:
+def _settings(values: Mapping[str, Value], manager: ManagerSettings) -> Settings:
     state_dir = values[STATE_DIR]
     assert isinstance(state_dir, Path)
 
@@ -143,7 +143,14 @@ def _settings(values: Mapping[str, Value]) -> Settings:
         stores=StoreSettings(state_dir=state_dir, **piece("database")),
         health=HealthSettings(**piece("health")),
         log=LogSettings(**piece("log")),
+        manager=manager,
     )
+
+
+def _manager(environ: Mapping[str, str]) -> ManagerSettings:
+    usec, pid = environ.get("WATCHDOG_USEC", ""), environ.get("WATCHDOG_PID", "")
+    meant = usec.isascii() and usec.isdigit() and pid in {"", str(os.getpid())}
+    return ManagerSettings(environ.get("NOTIFY_SOCKET") or None, int(usec) if meant else None)
 
 
 def _check(settings: Settings) -> list[str]:

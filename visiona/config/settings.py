@@ -29,6 +29,19 @@ class InternalSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ManagerSettings:
+    """What the service manager says at the start; nobody writes it in a file.
+
+    Attributes:
+        notify_socket: `NOTIFY_SOCKET`; None where nobody manages us.
+        watchdog_usec: `WATCHDOG_USEC`, where it is meant for this process.
+    """
+
+    notify_socket: str | None = None
+    watchdog_usec: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that can be set, once, for the life of the process.
 
@@ -44,6 +57,7 @@ class Settings:
     stores: StoreSettings
     health: HealthSettings
     log: LogSettings
+    manager: ManagerSettings = ManagerSettings()
 
 
 SECTIONS: Mapping[str, type] = {

@@ -1,0 +1,7 @@
+"""`python -m visiona`."""
+
+import sys
+
+from visiona.cli.main import main
+
+sys.exit(main())

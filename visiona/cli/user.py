@@ -1,0 +1,124 @@
+"""`visiona user add|list|disable|enable`."""
+
+import argparse
+import getpass
+import sys
+from functools import partial
+
+from visiona.cli.output import CommandError, Exit, moment, print_facts, print_json, print_note, print_table
+from visiona.cli.stores import with_stores
+from visiona.domain.users import User
+from visiona.services.clock import now
+from visiona.services.passwords import MAX_PASSWORD_BYTES, hash_password
+from visiona.services.users import add_user, disable_user, enable_user, find_user, list_users
+from visiona.stores.interfaces import Stores
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the verbs."""
+    verbs = parser.add_subparsers(required=True, metavar="add|list|disable|enable")
+    add_parser = verbs.add_parser("add", help="make an account and its personal workspace")
+    add_parser.add_argument("email", metavar="EMAIL")
+    add_parser.add_argument("--name", default="", help="what to call the person")
+    add_parser.add_argument("--admin", action="store_true", help="an administrator of this server")
+    add_parser.add_argument(
+        "--password-stdin", action="store_true", help="read the password from standard input"
+    )
+    add_parser.set_defaults(run=add)
+    verbs.add_parser("list", help="every account").set_defaults(run=show_all)
+    for verb, change, help_text in (
+        ("disable", disable, "nothing of this account works any more, at once"),
+        ("enable", enable, "undo disable"),
+    ):
+        change_parser = verbs.add_parser(verb, help=help_text)
+        change_parser.add_argument("email", metavar="EMAIL")
+        change_parser.set_defaults(run=change)
+
+
+def add(arguments: argparse.Namespace) -> int:
+    """Makes an account. A password never comes as an argument: every process of the machine could read it there."""
+    password_hash = hash_password(_password(from_stdin=arguments.password_stdin))
+
+    async def operation(stores: Stores) -> User:
+        return await add_user(
+            stores, arguments.email, password_hash, now(), name=arguments.name, is_admin=arguments.admin
+        )
+
+    user = with_stores(arguments, operation)
+    if arguments.json:
+        print_json(_shown(user))
+    else:
+        print_facts({"id": user.id, "email": user.email, "name": user.name, "admin": user.is_admin})
+    return Exit.OK
+
+
+def show_all(arguments: argparse.Namespace) -> int:
+    """Prints every account."""
+    users = with_stores(arguments, list_users)
+    if arguments.json:
+        print_json([_shown(user) for user in users])
+        return Exit.OK
+    rows = [
+        (user.email, user.name, "yes" if user.is_admin else "", user.created_at, user.disabled_at, user.id)
+        for user in users
+    ]
+    print_table(
+        ["email", "name", "admin", "created", "disabled", "id"],
+        rows,
+        "no accounts yet; visiona user add EMAIL --password-stdin",
+    )
+    return Exit.OK
+
+
+def disable(arguments: argparse.Namespace) -> int:
+    """Ends everything of an account, live sockets too."""
+    return _change(arguments, disabled=True)
+
+
+def enable(arguments: argparse.Namespace) -> int:
+    """Undoes it."""
+    return _change(arguments, disabled=False)
+
+
+def _change(arguments: argparse.Namespace, *, disabled: bool) -> int:
+    user, changed = with_stores(arguments, partial(_set_disabled, arguments.email, disabled=disabled))
+    if arguments.json:
+        print_json({"id": user.id, "email": user.email, "disabled": disabled, "changed": changed})
+        return Exit.OK
+    word = "disabled" if disabled else "enabled"
+    print(f"{user.email} is {word}" if changed else f"{user.email} was {word} already")
+    return Exit.OK
+
+
+async def _set_disabled(email: str, stores: Stores, *, disabled: bool) -> tuple[User, bool]:
+    user = await find_user(stores, email)
+    if disabled:
+        return user, await disable_user(stores, user.id, now())
+    return user, await enable_user(stores, user.id)
+
+
+def _password(*, from_stdin: bool) -> str:
+    if from_stdin:
+        return sys.stdin.readline(MAX_PASSWORD_BYTES + 2).rstrip("\r\n")
+    if not sys.stdin.isatty():
+        raise CommandError(
+            "no password was given; pipe it in and say --password-stdin", code="USAGE", exit_code=Exit.USAGE
+        )
+    print_note("choose a password for the account")
+    password = getpass.getpass("Password: ")
+    if getpass.getpass("Again: ") != password:
+        raise CommandError(
+            "the two passwords differ; nothing was changed", code="USAGE", exit_code=Exit.USAGE
+        )
+    return password
+
+
+def _shown(user: User) -> dict[str, object]:
+    return {
+        "id": user.id,
+        "email": user.email,
+        "name": user.name,
+        "is_admin": user.is_admin,
+        "created_at": moment(user.created_at),
+        "disabled_at": moment(user.disabled_at),
+    }

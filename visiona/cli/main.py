@@ -8,8 +8,8 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
-from pathlib import Path
 
+from visiona.cli.arguments import CommandParser
 from visiona.cli.commands import COMMANDS
 from visiona.cli.output import CommandError, Exit, print_error
 from visiona.config import ConfigInvalid
@@ -33,40 +33,37 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    common = _common_options()
-    first = argparse.ArgumentParser(
-        prog="visiona",
-        description="A relay-first server for edge-AI units behind NAT.",
-        parents=[common],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="commands:\n" + "\n".join(f"  {command.name:<9} {command.summary}" for command in COMMANDS),
-    )
-    first.add_argument("--version", action="version", version=f"visiona {version('visiona')}")
-    first.add_argument("command", choices=[command.name for command in COMMANDS], metavar="command")
-    first.add_argument("arguments", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
-    chosen = first.parse_args(arguments)
+    assignments: list[str] = []
+    chosen, rest = _command_of(arguments, assignments)
     command = next(command for command in COMMANDS if command.name == chosen.command)
-    parser = argparse.ArgumentParser(
-        prog=f"visiona {command.name}", description=command.summary, parents=[common]
+    parser = CommandParser(
+        assignments, prog=f"visiona {command.name}", description=command.summary, allow_abbrev=False
     )
     command.configure(parser)
-    defaults = argparse.Namespace(config=None, set=[], json=False)
-    for name in ("config", "set", "json"):
+    defaults = argparse.Namespace(config=None, json=False)
+    for name in ("config", "json"):
         if hasattr(chosen, name):
             setattr(defaults, name, getattr(chosen, name))
-    parsed = parser.parse_args(chosen.arguments, defaults)
+    parsed = parser.parse_args(rest, defaults)
+    parsed.set = assignments
     return _guarded(parsed.run, parsed)
 
 
-def _common_options() -> argparse.ArgumentParser:
-    # No defaults here: an option before the command must survive the command's own parser.
-    common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
-    common.add_argument("--config", metavar="FILE", type=Path, help="configuration file ($VISIONA_CONFIG)")
-    common.add_argument(
-        "--set", metavar="KEY=VALUE", action="append", help="one setting, such as web.listen=127.0.0.1:0"
+def _command_of(arguments: list[str], assignments: list[str]) -> tuple[argparse.Namespace, list[str]]:
+    """The options before the command and the command itself, and what follows it."""
+    parser = CommandParser(
+        assignments,
+        prog="visiona",
+        description="A relay-first server for edge-AI units behind NAT.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="commands:\n" + "\n".join(f"  {command.name:<9} {command.summary}" for command in COMMANDS),
+        allow_abbrev=False,
     )
-    common.add_argument("--json", action="store_true", help="write JSON")
-    return common
+    parser.add_argument("--version", action="version", version=f"visiona {version('visiona')}")
+    parser.add_argument("command", choices=[command.name for command in COMMANDS], metavar="command")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    chosen = parser.parse_args(arguments)
+    return chosen, chosen.arguments
 
 
 def _guarded(run: Callable[[argparse.Namespace], int], parsed: argparse.Namespace) -> int:

@@ -5,13 +5,12 @@ conversion and "did you mean" are derived from them.
 """
 
 from visiona.config.loading import ConfigInvalid, Loaded, from_process, load, read
-from visiona.config.settings import InternalSettings, ManagerSettings, Settings
+from visiona.config.settings import InternalSettings, Settings
 
 __all__ = [
     "ConfigInvalid",
     "InternalSettings",
     "Loaded",
-    "ManagerSettings",
     "Settings",
     "from_process",
     "load",

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from visiona.config.keys import STATE_DIR, all_keys
-from visiona.config.settings import SECTIONS, InternalSettings, ManagerSettings, Settings
+from visiona.config.service_manager import ServiceManager, read_service_manager
+from visiona.config.settings import SECTIONS, InternalSettings, Settings
 from visiona.config.sources import Findings, read_credentials, read_environment, read_file, read_flags
 from visiona.config.values import NotThis, Value, convert
 from visiona.ops.health import HealthSettings
@@ -90,7 +91,7 @@ def read(
     values, origins = _values(findings, environ)
     if findings.faults:
         raise ConfigInvalid(findings.faults)
-    settings = _settings(values, _manager(environ))
+    settings = _settings(values, read_service_manager(environ, os.getpid()))
     if faults := _check(settings):
         raise ConfigInvalid(faults)
     return Loaded(settings, values, origins, findings.warnings)
@@ -127,7 +128,7 @@ def _values(findings: Findings, environ: Mapping[str, str]) -> tuple[dict[str, V
     return values, origins
 
 
-def _settings(values: Mapping[str, Value], manager: ManagerSettings) -> Settings:
+def _settings(values: Mapping[str, Value], manager: ServiceManager) -> Settings:
     state_dir = values[STATE_DIR]
     assert isinstance(state_dir, Path)
 
@@ -145,12 +146,6 @@ def _settings(values: Mapping[str, Value], manager: ManagerSettings) -> Settings
         log=LogSettings(**piece("log")),
         manager=manager,
     )
-
-
-def _manager(environ: Mapping[str, str]) -> ManagerSettings:
-    usec, pid = environ.get("WATCHDOG_USEC", ""), environ.get("WATCHDOG_PID", "")
-    meant = usec.isascii() and usec.isdigit() and pid in {"", str(os.getpid())}
-    return ManagerSettings(environ.get("NOTIFY_SOCKET") or None, int(usec) if meant else None)
 
 
 def _check(settings: Settings) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from visiona.config.service_manager import ServiceManager
 from visiona.domain.listen import ListenAddress
 from visiona.ops.health import HealthSettings
 from visiona.ops.logs import LogSettings
@@ -14,6 +15,7 @@ from visiona.relay.settings import RelaySettings
 from visiona.stores.settings import StoreSettings
 from visiona.web.settings import WebSettings
 
+NOT_MANAGED = ServiceManager()
 DEFAULT_INTERNAL = ListenAddress("127.0.0.1", 3801)
 
 
@@ -29,25 +31,13 @@ class InternalSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class ManagerSettings:
-    """What the service manager says at the start; nobody writes it in a file.
-
-    Attributes:
-        notify_socket: `NOTIFY_SOCKET`; None where nobody manages us.
-        watchdog_usec: `WATCHDOG_USEC`, where it is meant for this process.
-    """
-
-    notify_socket: str | None = None
-    watchdog_usec: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that can be set, once, for the life of the process.
 
     Attributes:
         state_dir: the folder that is ours to write.
         stores: section `[database]`.
+        manager: what the service manager told this process; nobody writes it in a file.
     """
 
     state_dir: Path
@@ -57,7 +47,7 @@ class Settings:
     stores: StoreSettings
     health: HealthSettings
     log: LogSettings
-    manager: ManagerSettings = ManagerSettings()
+    manager: ServiceManager = NOT_MANAGED
 
 
 SECTIONS: Mapping[str, type] = {

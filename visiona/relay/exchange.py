@@ -19,17 +19,20 @@ from visiona.relay.calls import LiveCall, LiveCalls
 from visiona.relay.deadlines import Limits, Sweeper
 from visiona.tunnel.errors import StreamReset, TunnelClosed, TunnelError
 from visiona.tunnel.stream import Stream, StreamHandler
-from visiona.wire.errors import RemoteProtocolError
+from visiona.wire.errors import ProtocolError, RemoteProtocolError
 from visiona.wire.http1.body import BodyReader, chunk, last_chunk
+from visiona.wire.http1.fields import Header
 from visiona.wire.http1.framing import Chunked, Framing, NoBody, response_framing
 from visiona.wire.http1.head import MAX_RESPONSE_HEAD_BYTES, ResponseHead, find_head_end, parse_response_head
-from visiona.wire.http1.fields import Header
 
 MAX_INTERIM_ANSWERS = 16
 """Of status 1xx before the real answer. Early hints come once or twice; more is a flood (T-50)."""
 
 DISCARD_BYTES = 65536
 """How much an exchange that is over takes at a time, to drop it."""
+
+HANG_UP_SECONDS = 0.5
+"""For a device to take the last words of a client that left, before the stream is reset."""
 
 _SAFE_METHODS = frozenset((b"GET", b"HEAD", b"OPTIONS"))
 
@@ -185,6 +188,16 @@ class Exchange:
         self._client = None
         self._drop_stream()
 
+    def hang_up(self) -> None:
+        """The client of a pipe is gone: what it said last still goes, then the stream ends, within a moment."""
+        self._client = None
+        self._leave_the_list()
+        if self._stream is None:
+            return
+        self._stream.end()
+        self.phase = Phase.LINGER
+        self._moved_at = self._sweeper.now - self._limits.linger_seconds + HANG_UP_SECONDS
+
     def enter(self, calls: LiveCalls, user_id: UserId, credential_id: TokenId, device_id: DeviceId) -> None:
         """Puts the exchange on the list of what a revocation ends; it leaves the list by itself."""
         self._call = calls.add(user_id, credential_id, device_id, self.cut)
@@ -216,10 +229,9 @@ class Exchange:
                 self._head_data(data)
             elif self.phase is Phase.PIPE and client is not None:
                 client.answer_body(data)
-            else:
-                # More than the answer announced, after all of it was passed on: not this client's trouble.
-                self._drop_stream()
-        except RemoteProtocolError as error:
+            # Else it is more than was announced, after all of that was passed on. Without credit it soon ends, and
+            # the deadline of the last phase resets it.
+        except ProtocolError as error:
             self._break(DeviceBroke(f"the device sent something that is not HTTP: {error}"))
         if client is not None:
             client.flush()

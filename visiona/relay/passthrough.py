@@ -7,7 +7,8 @@ the server restarts, the device died) the client is told why, between two of the
 
 from visiona.domain.causes import Cause
 from visiona.domain.errors import NotAllowed, NotSignedIn, VisionaError
-from visiona.wire.websocket.frames import BoundaryTracker, close_frame
+from visiona.wire.websocket.boundary import BoundaryTracker
+from visiona.wire.websocket.frames import close_frame
 
 GOING_AWAY = 1001
 INTERNAL_ERROR = 1011
@@ -45,4 +46,4 @@ class Farewell:
         """A Close frame; nothing in mid-frame, where it would be read as payload, and nothing after a Close."""
         if self._tracker.closed or not self._tracker.at_boundary:
             return b""
-        return close_frame(code, _REASONS.get(code, ""))
+        return close_frame(code, _REASONS.get(code, ""), None)

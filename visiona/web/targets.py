@@ -26,7 +26,7 @@ _VERB = re.compile(
     rb"/api/devices/([^/?]+)/(connect|disconnect|flash|inference/start|inference/stop|scan)(?:\?|$)"
 )
 _SCAN = re.compile(rb"/api/devices/scan(?:\?|$)")
-_KEPT = re.compile(rb"(/api/camera|/api/media|/api/firmware|/ws)(?:[/?]|$)")
+_KEPT = re.compile(rb"(?:/api/camera|/api/media|/api/firmware|/ws)(?:[/?]|$)")
 
 
 class Target(NamedTuple):
@@ -35,14 +35,12 @@ class Target(NamedTuple):
     Attributes:
         device_id: which device; None: the one that `local_id` names, else the caller's only one that is online.
         agent_target: origin-form path and query for the agent; of a verb, `{local id}` is not in it yet.
-        prefix: the part of our path that the agent does not see; what it redirects to and its cookies stay below.
         verb: what an accelerator shall do, or None; `scan` is the device's own verb.
         local_id: the accelerator, by the agent's own id, where the caller named one.
     """
 
     device_id: DeviceId | None
     agent_target: bytes
-    prefix: bytes
     verb: bytes | None = None
     local_id: str | None = None
 
@@ -59,13 +57,12 @@ def device_target(method: bytes, raw_target: bytes, get_header: GetHeader) -> Ta
         return None
     if match := _PROXY.match(raw_target):
         prefix, device_text = match.groups()
-        return Target(_device_id(device_text), agent_path(raw_target, prefix), prefix)
-    if match := _KEPT.match(raw_target):
-        device_id = _named_device(raw_target, get_header)
-        return Target(device_id, agent_path(raw_target, b""), match.group(1))
+        return Target(_device_id(device_text), agent_path(raw_target, prefix))
+    if _KEPT.match(raw_target):
+        return Target(_named_device(raw_target, get_header), agent_path(raw_target, b""))
     if _SCAN.match(raw_target):
         _need_post(method)
-        return Target(_named_device(raw_target, get_header), b"/api/devices/scan", b"/api/devices", b"scan")
+        return Target(_named_device(raw_target, get_header), b"/api/devices/scan", b"scan")
     if match := _VERB.match(raw_target):
         _need_post(method)
         return _verb_target(raw_target, *match.groups())
@@ -94,13 +91,12 @@ def check_form(method: bytes, raw_target: bytes) -> None:
 def _verb_target(raw_target: bytes, device_text: bytes, verb: bytes) -> Target:
     name = device_text.decode("ascii", "replace")
     chosen = _query_value(raw_target, "accelerator")
-    prefix = b"/api/devices/" + device_text
     if is_uuid(name):
         agent_target = b"/api/devices/scan" if verb == b"scan" else b""
-        return Target(DeviceId(name), agent_target, prefix, verb, chosen)
+        return Target(DeviceId(name), agent_target, verb, chosen)
     if verb == b"scan" or not _is_plain(name):
         raise NotFound("there is no such device")
-    return Target(None, b"", prefix, verb, name)
+    return Target(None, b"", verb, name)
 
 
 def _device_id(text: bytes) -> DeviceId:

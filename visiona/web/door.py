@@ -1,0 +1,173 @@
+"""The web port: accepts connections, relays what is for devices on the spot, and gives the others to Hypercorn.
+
+Many connections are taken per wake-up, because one at a time lets a crowd wait for seconds. Each is a task of its
+own and contained: what goes wrong in one ends that one. Stopping is in three steps: accept nothing more; let what is
+in flight finish, within the grace; cut the rest.
+"""
+
+import errno
+import logging
+import socket
+
+import trio
+
+from visiona.domain.causes import Cause
+from visiona.domain.errors import DeviceBroke, VisionaError
+from visiona.relay.containment import contain
+from visiona.relay.deadlines import Limits, Sweeper
+from visiona.web.door_binding import bind, url_of
+from visiona.web.door_connection import DoorConnection
+from visiona.web.door_handover import Hypercorn
+from visiona.web.door_settings import ConnectAgent, DoorContext, DoorSettings
+from visiona.web.proxy import Proxy
+from visiona.web.proxy_access import Access
+from visiona.web.proxy_crossing import Outside
+from visiona.web.settings import WebSettings
+
+log = logging.getLogger(__name__)
+
+ACCEPTS_PER_WAKEUP = 64
+"""Enough for a burst, few enough that the devices' traffic is not kept waiting for more than a millisecond."""
+
+OUT_OF_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+BACK_OFF_SECONDS = 0.1
+"""Without descriptors the listener stays readable: trying again at once would be a busy loop."""
+
+KEEPALIVE_IDLE_SECONDS = 60
+_FULL = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 5\r\nConnection: close\r\n\r\n"
+
+
+class Door:
+    """The open connections of one web port."""
+
+    def __init__(self, context: DoorContext) -> None:
+        self._context = context
+        self._open: set[DoorConnection] = set()
+
+    @property
+    def connection_count(self) -> int:
+        """Connections that have not been closed or given away to their end."""
+        return len(self._open)
+
+    async def accept_forever(self, listener: socket.socket, connections: trio.Nursery) -> None:
+        """Takes newcomers until cancelled."""
+        while True:
+            await trio.lowlevel.wait_readable(listener.fileno())
+            for _ in range(ACCEPTS_PER_WAKEUP):
+                try:
+                    sock, address = listener.accept()
+                except BlockingIOError:
+                    break
+                except OSError as error:
+                    if error.errno in OUT_OF_DESCRIPTORS:
+                        log.warning("no connection can be accepted", extra={"reason": error.strerror})
+                        await trio.sleep(BACK_OFF_SECONDS)
+                        break
+                    # The newcomer is gone before it was taken.
+                    continue
+                self._welcome(sock, address, connections)
+
+    def drain(self) -> None:
+        """No connection takes another request; WebSockets are told that the server goes away."""
+        self._context.is_draining = True
+        error = leaving()
+        for connection in list(self._open):
+            connection.drain(error)
+
+    def _welcome(self, sock: socket.socket, address: tuple[object, ...], connections: trio.Nursery) -> None:
+        try:
+            sock.setblocking(False)
+            if sock.family in {socket.AF_INET, socket.AF_INET6}:
+                _tune(sock)
+            if len(self._open) >= self._context.settings.max_connections:
+                sock.send(_FULL)
+                sock.close()
+                return
+        except OSError:
+            sock.close()
+            return
+        connections.start_soon(self._serve, sock, _address_text(address))
+
+    async def _serve(self, sock: socket.socket, peer_address: str) -> None:
+        connection = DoorConnection(sock, peer_address, self._context)
+        self._open.add(connection)
+        try:
+            await contain("a connection of the door", connection.serve, lambda: {"address": peer_address})
+        finally:
+            self._open.discard(connection)
+
+
+def leaving() -> VisionaError:
+    """What is told to those whose exchange cannot outlive this server."""
+    return DeviceBroke("the server is restarting", details={"cause": Cause.SERVER_DRAIN.value})
+
+
+async def open_door(
+    settings: WebSettings,
+    site: Proxy,
+    access: Access,
+    sweeper: Sweeper,
+    connect_agent: ConnectAgent,
+    stop: trio.Event,
+    *,
+    limits: Limits | None = None,
+    task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serves the web port until `stop` is set and what is in flight has ended, or the drain time is over.
+
+    Args:
+        settings: where to listen and how long to wait.
+        site: the device routes in front of the Quart app, as ASGI.
+        access: who may reach which device.
+        sweeper: must be running as long as this does.
+        connect_agent: takes over an agent's connection to `/tunnel/connect`.
+        stop: begins the end.
+        limits: of each exchange with a device.
+        task_status: is given the URLs that were bound, when everything accepts.
+
+    Raises:
+        OSError: nothing can be bound there.
+    """
+    listeners = await bind(settings.listen)
+    hypercorn = Hypercorn(site, idle_seconds=settings.idle_seconds, drain_seconds=settings.drain_seconds)
+    async with trio.open_nursery() as background:
+        await background.start(hypercorn.run)
+        async with trio.open_nursery() as connections:
+            door = Door(
+                DoorContext(
+                    access=access,
+                    sweeper=sweeper,
+                    spawn=connections.start_soon,
+                    hand_over=hypercorn.serve,
+                    connect_agent=connect_agent,
+                    settings=DoorSettings.from_web(settings),
+                    limits=limits or Limits(),
+                    outside=Outside.from_web(settings),
+                    relays=settings.fast_door,
+                )
+            )
+            async with trio.open_nursery() as accepting:
+                for listener in listeners:
+                    accepting.start_soon(door.accept_forever, listener, connections)
+                task_status.started([url_of(listener) for listener in listeners])
+                await stop.wait()
+                accepting.cancel_scope.cancel()
+            for listener in listeners:
+                listener.close()
+            door.drain()
+            site.drain(leaving())
+            await hypercorn.drain()
+            connections.cancel_scope.deadline = trio.current_time() + settings.drain_seconds
+        background.cancel_scope.cancel()
+
+
+def _tune(sock: socket.socket) -> None:
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    # A WebSocket has no idle deadline of ours, so that the kernel must find out who is gone without a word.
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE_SECONDS)
+
+
+def _address_text(address: tuple[object, ...]) -> str:
+    host = str(address[0]) if address else ""
+    return host.removeprefix("::ffff:") if "." in host else host

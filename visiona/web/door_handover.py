@@ -1,0 +1,111 @@
+"""Connections that the door gives away: Hypercorn serves them, from the bytes the door has already read.
+
+Hypercorn's own server loop is not used, for it accepts one connection a wake-up; its connection class is, with the
+worker context and the lifespan that hypercorn/trio/run.py gives it.
+"""
+
+import logging
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import trio
+from hypercorn.app_wrappers import ASGIWrapper
+from hypercorn.config import Config
+from hypercorn.trio.lifespan import Lifespan
+from hypercorn.trio.tcp_server import TCPServer
+from hypercorn.trio.worker_context import WorkerContext
+from hypercorn.typing import ConnectionState
+
+from visiona.relay.containment import contain
+
+SEND_SECONDS = 60.0
+"""For a client to take one piece. Hypercorn shields its sends from cancellation, so they end by themselves."""
+
+ASGIApp = Callable[..., Awaitable[None]]
+
+
+class HandedStream:
+    """A socket as Hypercorn's connection class uses one, which first yields what was already read."""
+
+    def __init__(self, sock: socket.socket, already_read: bytes) -> None:
+        self.socket = trio.socket.from_stdlib_socket(sock)
+        self._stream = trio.SocketStream(self.socket)
+        self._already_read = already_read
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        """The next bytes; empty at the end."""
+        if self._already_read:
+            await trio.lowlevel.checkpoint()
+            size = len(self._already_read) if max_bytes is None else max_bytes
+            data, self._already_read = self._already_read[:size], self._already_read[size:]
+            return data
+        return bytes(await self._stream.receive_some(max_bytes))
+
+    async def send_all(self, data: bytes) -> None:
+        """Sends everything; BrokenResourceError when the client takes nothing for too long."""
+        with trio.move_on_after(SEND_SECONDS) as scope:
+            await self._stream.send_all(data)
+        if scope.cancelled_caught:
+            await trio.aclose_forcefully(self._stream)
+            raise trio.BrokenResourceError("the client takes nothing any more")
+
+    async def send_eof(self) -> None:
+        """Ends the sending side."""
+        await self._stream.send_eof()
+
+    async def aclose(self) -> None:
+        """Closes the socket."""
+        await self._stream.aclose()
+
+
+class Hypercorn:
+    """Serves connections that are handed over. `run` must be running."""
+
+    def __init__(self, app: ASGIApp, *, idle_seconds: float, drain_seconds: float) -> None:
+        self._app = ASGIWrapper(app)  # type: ignore[arg-type]
+        self._config = _config(idle_seconds, drain_seconds)
+        self._context = WorkerContext(None)
+        self._state: dict[str, Any] = {}
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Starts the app, and stops it when cancelled."""
+        lifespan = Lifespan(self._app, self._config, self._state)
+        async with trio.open_nursery() as nursery:
+            await nursery.start(lifespan.handle_lifespan)
+            await lifespan.wait_for_startup()
+            task_status.started()
+            try:
+                await trio.sleep_forever()
+            finally:
+                with trio.move_on_after(self._config.shutdown_timeout, shield=True):
+                    await lifespan.wait_for_shutdown()
+                nursery.cancel_scope.cancel()
+
+    async def drain(self) -> None:
+        """Lets idle connections close and the others close after their answer."""
+        await self._context.terminated.set()
+
+    async def serve(self, sock: socket.socket, already_read: bytes) -> None:
+        """One connection, to its end. What goes wrong in it stays in it."""
+        stream = HandedStream(sock, already_read)
+        server = TCPServer(
+            self._app,
+            self._config,
+            self._context,
+            ConnectionState(self._state.copy()),
+            stream,  # type: ignore[arg-type]
+        )
+        await contain("a connection of the web site", server.run, dict)
+
+
+def _config(idle_seconds: float, drain_seconds: float) -> Config:
+    config = Config()
+    config.keep_alive_timeout = idle_seconds
+    config.graceful_timeout = drain_seconds
+    # It closes HTTP/2 connections with streams in flight when this is reached.
+    config.keep_alive_max_requests = 1_000_000_000
+    config.include_server_header = False
+    config.errorlog = logging.getLogger("visiona.web.hypercorn")
+    config.accesslog = None
+    return config

@@ -1,0 +1,182 @@
+"""May this caller use this device now, and over which tunnel?
+
+The warm path answers from memory and never waits: a credential that was checked a short while ago, a device whose
+tunnel is up and belongs to one of the caller's workspaces. Everything else (first use, a device that is offline or
+somebody else's, a verb that must first find its accelerator) asks the store.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from visiona.domain.access import Actor, Scope
+from visiona.domain.causes import in_words
+from visiona.domain.devices import Device
+from visiona.domain.errors import Conflict, DeviceOffline, NotAllowed, NotFound
+from visiona.domain.ids import DeviceId
+from visiona.relay.registry import LiveTunnel, Registry
+from visiona.services.devices import get_device, list_devices
+from visiona.stores.interfaces import Stores
+from visiona.web.callers import Callers, Credentials
+from visiona.web.targets import Target, resolved
+
+
+class Allowed(NamedTuple):
+    """Yes, over this tunnel, and this is what the device is asked."""
+
+    actor: Actor
+    live: LiveTunnel
+    target: Target
+
+    @property
+    def device_prefix(self) -> bytes:
+        """Under which path of ours the device's own paths stand."""
+        return b"/api/devices/%b/proxy" % self.live.device_id.encode()
+
+
+class Access:
+    """Who may reach which device.
+
+    Attributes:
+        scanned: told of a device whose accelerators changed because a caller asked it to scan.
+    """
+
+    def __init__(
+        self,
+        callers: Callers,
+        registry: Registry,
+        stores: Stores,
+        scanned: Callable[[LiveTunnel], None] | None = None,
+    ) -> None:
+        self.registry = registry
+        self.scanned = scanned
+        self._callers = callers
+        self._stores = stores
+
+    def known(self, credentials: Credentials, target: Target) -> Allowed | None:
+        """The answer where memory has it; None says nothing, `resolve` must be asked."""
+        device_id = target.device_id
+        if device_id is None or not target.agent_target:
+            return None
+        actor = self._callers.known(credentials)
+        live = self.registry.online(device_id)
+        if actor is None or live is None or not _may_use(actor, live):
+            return None
+        return Allowed(actor, live, target)
+
+    async def resolve(self, credentials: Credentials, target: Target) -> Allowed:
+        """The answer, whatever it takes.
+
+        Raises:
+            NotSignedIn, NotAllowed, StoreUnavailable: nobody we know, or no right to use devices.
+            NotFound: no such device, or somebody else's: the same to the caller.
+            DeviceOffline: the caller's own device, without a tunnel.
+            Conflict: several devices or accelerators could be meant (DEVICE_AMBIGUOUS).
+        """
+        actor = await self._callers.identify(credentials)
+        actor.need(Scope.DEVICES_PROXY)
+        if target.device_id is None and target.local_id is None:
+            return Allowed(actor, self._only_online(actor), target)
+        device: Device | None
+        if target.device_id is None:
+            device = await self._device_with(actor, target.local_id or "")
+        else:
+            device = await self._device(actor, target.device_id, verb=not target.agent_target)
+        live = self._live(actor, target.device_id or (device.id if device is not None else None), device)
+        if not target.agent_target and device is not None:
+            target = resolved(target, _accelerator(device, target.local_id))
+        return Allowed(actor, live, target)
+
+    async def _device(self, actor: Actor, device_id: DeviceId, *, verb: bool) -> Device | None:
+        """The stored device; None where the tunnel alone says all there is to know."""
+        live = self.registry.online(device_id)
+        if live is not None and not verb and _may_use(actor, live):
+            return None
+        return await get_device(self._stores, actor, device_id)
+
+    async def _device_with(self, actor: Actor, local_id: str) -> Device:
+        devices = (await list_devices(self._stores, actor)).items
+        having = [
+            device
+            for device in devices
+            if any(accelerator.local_id == local_id for accelerator in device.accelerators)
+        ]
+        if not having:
+            raise NotFound("there is no such device")
+        if len(having) > 1:
+            raise _ambiguous("several of your devices have such an accelerator", [one.id for one in having])
+        return having[0]
+
+    def _only_online(self, actor: Actor) -> LiveTunnel:
+        mine = [live for live in self.registry.all() if live.tunnel.is_open and _may_use(actor, live)]
+        if not mine:
+            raise DeviceOffline("none of your devices is connected")
+        if len(mine) > 1:
+            raise _ambiguous(
+                "several of your devices are connected: name one by device_id",
+                [live.device_id for live in mine],
+            )
+        return mine[0]
+
+    def _live(self, actor: Actor, device_id: DeviceId | None, device: Device | None) -> LiveTunnel:
+        if device_id is None:
+            raise NotFound("there is no such device")
+        live = self.registry.online(device_id)
+        if live is None:
+            raise self._offline(device_id, device)
+        if live.session.workspace_id not in actor.workspaces:
+            raise NotFound("there is no such device")
+        return live
+
+    def _offline(self, device_id: DeviceId, device: Device | None) -> DeviceOffline:
+        seen = self.registry.last_seen(device_id)
+        since = seen.since if seen else device.last_seen_at if device else None
+        cause = seen.cause if seen else device.offline_cause if device else None
+        why = in_words(cause) if cause else "it has not connected yet"
+        return DeviceOffline(
+            f"the device is not connected: {why}",
+            details={
+                "since": since.isoformat().replace("+00:00", "Z") if since else None,
+                "cause": cause.value if cause else None,
+            },
+        )
+
+
+def _may_use(actor: Actor, live: LiveTunnel) -> bool:
+    return Scope.DEVICES_PROXY in actor.scopes and live.session.workspace_id in actor.workspaces
+
+
+def _accelerator(device: Device, chosen: str | None) -> str:
+    ids = [accelerator.local_id for accelerator in device.accelerators]
+    if chosen is not None:
+        if chosen not in ids:
+            raise NotFound("the device has no such accelerator")
+        return chosen
+    if not ids:
+        raise NotFound("the device reports no accelerator: scan first")
+    if len(ids) > 1:
+        raise _ambiguous("the device has several accelerators: choose one by ?accelerator=", ids)
+    return ids[0]
+
+
+def _ambiguous(message: str, candidates: list[DeviceId] | list[str]) -> Conflict:
+    return Conflict(
+        message, code="DEVICE_AMBIGUOUS", details={"candidates": [str(one) for one in candidates]}
+    )
+
+
+def check_origin(get_header: Callable[[bytes], bytes | None], public_origin: bytes | None) -> None:
+    """A WebSocket that rides on a cookie must come from our own pages (H-14).
+
+    A bearer token is not sent by a browser on its own, so no page can misuse it.
+
+    Raises:
+        NotAllowed: another site's page opened it.
+    """
+    origin = get_header(b"origin")
+    authorization = get_header(b"authorization") or b""
+    if origin is None or authorization[:7].lower() == b"bearer ":
+        return
+    host = get_header(b"host") or b""
+    own = {b"http://" + host, b"https://" + host} if public_origin is None else {public_origin}
+    if origin.lower() not in own:
+        raise NotAllowed("this WebSocket was opened by another site's page")

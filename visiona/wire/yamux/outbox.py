@@ -117,6 +117,7 @@ class Outbox:
 
     def queue_fin(self, stream: Stream) -> None:
         """FIN after what is queued, in a frame of its own (SPEC, ending)."""
+        stream.starved = False
         if stream.queued_bytes:
             stream.ending = True
         else:
@@ -133,19 +134,18 @@ class Outbox:
             stream.queued_bytes = 0
             self._ease()
 
-    def drop_all_data(self) -> None:
-        """The session is over: only the control lane is still worth sending."""
-        for stream in self._ready:
-            stream.pieces = []
-            stream.queued_bytes = 0
-        self._ready.clear()
+    def clear(self) -> None:
+        """The session is over: nothing of this is worth sending any more."""
+        self._ping_replies.clear()
+        self._control.clear()
         self._credits.clear()
+        self._ready.clear()
         self.relieved.clear()
         self.queued_bytes = 0
-        self.congested = False
+        self.congested = self.eased = False
 
     def take(self, max_bytes: int) -> list[bytes]:
-        """Buffers in wire order, at most `max_bytes` in all."""
+        """Buffers in wire order, at most `max_bytes` in all; nothing comes where not even a header fits."""
         out = self._take_control(max_bytes)
         ready = self._ready
         if not ready:

@@ -36,9 +36,8 @@ from visiona.wire.yamux.state import MAY_RECEIVE, RECEIVE_FIN, RECEIVE_RST, SEND
 from visiona.wire.yamux.stream import Stream
 from visiona.wire.yamux.table import StreamTable
 
-_new = (
-    tuple.__new__
-)  # what a NamedTuple's constructor calls in the end; half the price for the two hot events
+_new = tuple.__new__
+# What the constructor of a NamedTuple calls in the end: half the price for the two events of every exchange.
 
 
 class Receiver:
@@ -126,7 +125,7 @@ class Receiver:
 
     def _abort(self, stream: Stream, events: list[Event]) -> None:
         """The peer is confused about this stream: it ends for both."""
-        self._reply(header(WINDOW_UPDATE, RST, stream.stream_id, 0))
+        self._outbox.queue_control(header(WINDOW_UPDATE, RST, stream.stream_id, 0))
         self._table.move(stream, SEND_RST)
         events.append(StreamReset(stream.stream_id))
 
@@ -142,6 +141,9 @@ class Receiver:
             )
         if body_bytes > INITIAL_WINDOW_BYTES:
             raise RemoteProtocolError(f"A SYN with {body_bytes} bytes of data.", kind="window")
+        if self._outbox.control_frames >= self._limits.control_frames:
+            # Each SYN costs an answer; all others are bounded by the number of streams.
+            raise RemoteProtocolError("The peer opens streams and does not read the answers.", kind="flood")
         if self._limits.remote_may_open:
             stream = self._table.open_remote(stream_id)
             if stream is not None:
@@ -151,7 +153,7 @@ class Receiver:
             raise RemoteProtocolError(
                 "The peer keeps opening streams, which it may not.", kind="remote_opens"
             )
-        self._reply(header(WINDOW_UPDATE, RST, stream_id, 0))
+        self._outbox.queue_control(header(WINDOW_UPDATE, RST, stream_id, 0))
         self._table.strays.remember(stream_id, INITIAL_WINDOW_BYTES)
         return None
 
@@ -174,11 +176,6 @@ class Receiver:
                 self._count_idle(now)
             else:
                 events.append(PingAcked(length, rtt_seconds))
-
-    def _reply(self, frame: bytes) -> None:
-        if self._outbox.control_frames >= self._limits.control_frames:
-            raise RemoteProtocolError("The peer makes us answer and does not read.", kind="flood")
-        self._outbox.queue_control(frame)
 
     def _count_idle(self, now: float) -> None:
         if self._idle.exceeded(now):

@@ -5,8 +5,6 @@ driven by one owner, who calls `receive_data` with what came, sends what `data_t
 when the transport is gone. Rules: SPEC.md.
 """
 
-from dataclasses import dataclass
-
 from visiona.wire.errors import LocalProtocolError, RemoteProtocolError
 from visiona.wire.yamux.events import Event, Writable
 from visiona.wire.yamux.frame import (
@@ -24,29 +22,13 @@ from visiona.wire.yamux.limits import INITIAL_WINDOW_BYTES, Limits, Role
 from visiona.wire.yamux.outbox import Outbox
 from visiona.wire.yamux.pings import Pings
 from visiona.wire.yamux.receiving import Receiver
+from visiona.wire.yamux.snapshot import Statistics, statistics_of
 from visiona.wire.yamux.state import MAY_RECEIVE, MAY_SEND, SEND_FIN, SEND_RST
 from visiona.wire.yamux.stream import Stream
 from visiona.wire.yamux.table import StreamTable
 from visiona.wire.yamux.window import Budget
 
 DEFAULT_LIMITS = Limits()
-
-
-@dataclass(frozen=True, slots=True)
-class Statistics:
-    """A session at one moment."""
-
-    streams: int
-    unacked_streams: int
-    unaccepted_streams: int
-    ids_left: int
-    queued_bytes: int
-    control_frames: int
-    granted_bytes: int
-    """What the peer may still send, or has sent and nobody consumed."""
-    grown_bytes: int
-    """How much of that is growth beyond the initial windows, as counted against the budgets."""
-    rtt_seconds: float | None
 
 
 class Session:
@@ -98,8 +80,8 @@ class Session:
 
         Raises:
             RemoteProtocolError: the peer broke the protocol; `kind` is one of header, credit, window, duplicate,
-                parity, unknown, flood, remote_opens. GoAway is then the last thing in the outbox, all streams are
-                forgotten, and each later call raises the same.
+                parity, unknown, flood, remote_opens. A go-away is then all that is left to send, the streams are
+                forgotten, and so are events of this very call; each later call raises the same.
         """
         if self._failure is not None:
             raise self._failure
@@ -109,8 +91,8 @@ class Session:
             self._receiver.receive(data if type(data) is bytes else bytes(data), now, events)
         except RemoteProtocolError as error:
             self._failure = error
-            self.close()
             self.go_away(GO_AWAY_PROTOCOL_ERROR)
+            self.close()
             raise
         return events
 
@@ -235,22 +217,26 @@ class Session:
     # The session as a whole
 
     def ping(self, now: float) -> int:
-        """Queues a ping and returns its opaque value, which `PingAcked` will repeat."""
+        """Queues a ping, unless the peer reads nothing anyway; returns the opaque value that `PingAcked` will repeat."""
         opaque = self._pings.sent(now)
-        self._outbox.queue_control(header(PING, SYN, 0, opaque))
+        if self._outbox.control_frames < self._limits.control_frames:
+            self._outbox.queue_control(header(PING, SYN, 0, opaque))
         return opaque
 
     def go_away(self, code: int = GO_AWAY_NORMAL) -> None:
         """Tells the peer that no stream is opened or accepted any more; those that live may finish."""
-        self._table.is_ending = True
+        self._table.is_ending = self._table.is_refusing = True
         if self._go_away_code is None or code > self._go_away_code:
             self._go_away_code = code
             self._outbox.queue_control(header(GO_AWAY, 0, 0, code))
 
     def close(self) -> None:
-        """Forgets all streams and gives their credit back; only control frames are still sent. May be repeated."""
+        """Forgets all streams and gives their credit back; a go-away is all that is still sent. May be repeated."""
         self._table.clear()
-        self._outbox.drop_all_data()
+        self._outbox.clear()
+        self._pending.clear()
+        if self._go_away_code is not None:
+            self._outbox.queue_control(header(GO_AWAY, 0, 0, self._go_away_code))
 
     @property
     def is_ending(self) -> bool:
@@ -269,18 +255,7 @@ class Session:
 
     def statistics(self) -> Statistics:
         """What there is now."""
-        table, outbox = self._table, self._outbox
-        return Statistics(
-            streams=len(table.streams),
-            unacked_streams=table.unacked,
-            unaccepted_streams=table.unaccepted,
-            ids_left=table.ids_left,
-            queued_bytes=outbox.queued_bytes,
-            control_frames=outbox.control_frames + outbox.ping_replies,
-            granted_bytes=table.granted_bytes,
-            grown_bytes=table.grown_bytes,
-            rtt_seconds=self._pings.rtt_seconds,
-        )
+        return statistics_of(self._table, self._outbox, self._pings)
 
     def _accept(self, stream: Stream) -> None:
         self._table.accepted(stream)
@@ -294,7 +269,9 @@ class Session:
         outbox.eased = False
         outbox.relieved.clear()
         for stream in relieved:
+            if stream.stream_id not in streams:
+                continue
             self._table.drained(stream)
-            if stream.starved and stream.stream_id in streams and outbox.room(stream):
+            if stream.starved and outbox.room(stream):
                 stream.starved = False
                 self._pending.append(Writable(stream.stream_id))

@@ -19,6 +19,7 @@ class StreamTable:
         "_parity",
         "_terms",
         "is_ending",
+        "is_refusing",
         "strays",
         "streams",
         "unaccepted",
@@ -36,6 +37,8 @@ class StreamTable:
         assert self._next_id & 1 == self._parity, "the first id does not fit the role"
         self.is_ending = False
         """Somebody said go-away: no new streams of ours."""
+        self.is_refusing = False
+        """We did: no new streams of the peer."""
         self.streams: dict[int, Stream] = {}
         self.strays = Strays(limits)
         self.unacked = 0
@@ -123,7 +126,7 @@ class StreamTable:
 
     def clear(self) -> None:
         """The session is over: everything is given back."""
-        self.is_ending = True
+        self.is_ending = self.is_refusing = True
         for stream in self.streams.values():
             stream.window.release()
         self.streams.clear()
@@ -131,7 +134,7 @@ class StreamTable:
 
     @property
     def granted_bytes(self) -> int:
-        """What the peers of all streams may still send, or have sent and nobody consumed."""
+        """What the peer may still send on all streams, or has sent and nobody consumed."""
         return sum(stream.window.credit + stream.window.held for stream in self.streams.values())
 
     @property

@@ -33,3 +33,18 @@ def _starter(
 ) -> Iterator[Callable[..., programs.GoProgram]]:
     with ExitStack() as running:
         yield lambda *values, **flags: running.enter_context(start(*values, **flags))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The interop table: what was played, with which yamux, in which role of ours, and how long it took."""
+    rows = [
+        (dict(report.user_properties)["interop"], outcome, report.duration)
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.getreports(outcome)
+        if report.when == "call" and "interop" in dict(report.user_properties)
+    ]
+    if rows and terminalreporter.config.get_verbosity() >= 0:
+        terminalreporter.section("interop: scenario × yamux × our role")
+        for (scenario, generation, role, opener, measured), outcome, seconds in sorted(rows):
+            line = f"{scenario:<18} {generation:<4} {role:<7} {opener:<10} {outcome:<7} {seconds:6.2f} s  {measured}"
+            terminalreporter.write_line(line.rstrip())

@@ -3,7 +3,7 @@
 //
 //	echo           everything comes back, then FIN
 //	sink           read to FIN, then answer "SHA256 LENGTH\n" and FIN
-//	source SEED N  N pattern bytes, then FIN, without waiting for the opener's
+//	source SEED N  N pattern bytes, then FIN without waiting for the opener's, then read on
 //	late SEED N    wait for the opener's FIN, then N pattern bytes and FIN
 //	early          FIN at once, then read on; "early_read" in the journal says what came
 //	hold NAME      read nothing until "release NAME" came on another stream, then as sink
@@ -54,7 +54,7 @@ func (r *Responder) Serve(session *yamux.Session) error {
 
 func (r *Responder) answer(stream *yamux.Stream) {
 	defer stream.Close()
-	unread := bufio.NewReaderSize(stream, 256)
+	unread := bufio.NewReaderSize(stream, 32768)
 	line, err := unread.ReadString('\n')
 	if err != nil {
 		return
@@ -67,6 +67,8 @@ func (r *Responder) answer(stream *yamux.Stream) {
 		sink(stream, unread)
 	case "source":
 		r.send(stream, words)
+		_ = stream.Close()
+		_, _, _ = pattern.ReadAll(unread)
 	case "late":
 		if _, _, err := pattern.ReadAll(unread); err == nil {
 			r.send(stream, words)

@@ -36,7 +36,6 @@ class MemoryStores:
     def __init__(self) -> None:
         self._state = State()
         self._tx: Tx = MemoryTx(self._state)
-        self._commits = 0
 
     async def read(self, operation: Callable[[Tx], Awaitable[T]]) -> T:
         """See interfaces.Stores.read."""
@@ -47,14 +46,8 @@ class MemoryStores:
         """See interfaces.Stores.write."""
         await trio.lowlevel.checkpoint()
         journal = self._state.journal
-        journal.begin()
-        try:
-            result = run_inline(operation(self._tx))
-        except BaseException:
-            journal.roll_back()
-            raise
-        self._commits += journal.commit()
-        return result
+        with journal:
+            return run_inline(operation(self._tx))
 
     async def ping(self) -> None:
         """See interfaces.Stores.ping."""
@@ -63,4 +56,4 @@ class MemoryStores:
     async def change_mark(self) -> int:
         """See interfaces.Stores.change_mark."""
         await trio.lowlevel.checkpoint()
-        return self._commits
+        return self._state.journal.commits

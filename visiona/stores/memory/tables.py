@@ -8,34 +8,36 @@ V = TypeVar("V")
 
 
 class Journal:
-    """What to undo, the newest last; and whether anything may be done at all."""
+    """What to undo, the newest last; and whether anything may be done at all.
+
+    Entering begins a transaction; leaving ends it: kept if all went well, undone if not.
+
+    Attributes:
+        commits: how many transactions changed anything.
+    """
 
     def __init__(self) -> None:
         self._undo: list[Callable[[], None]] = []
         self._is_writing = False
+        self.commits = 0
 
-    def begin(self) -> None:
-        """From here on tables may change."""
+    def __enter__(self) -> None:
         self._is_writing = True
+
+    def __exit__(self, error_class: type[BaseException] | None, *_: object) -> None:
+        if error_class is not None:
+            for undo in reversed(self._undo):
+                undo()
+        elif self._undo:
+            self.commits += 1
+        self._undo.clear()
+        self._is_writing = False
 
     def note(self, undo: Callable[[], None]) -> None:
         """Called before each change; RuntimeError outside of a writing transaction."""
         if not self._is_writing:
             raise RuntimeError("an operation that reads may not write")
         self._undo.append(undo)
-
-    def commit(self) -> bool:
-        """Keeps what was done; says whether anything was."""
-        changed = bool(self._undo)
-        self._undo.clear()
-        self._is_writing = False
-        return changed
-
-    def roll_back(self) -> None:
-        """Takes back what was done, the newest first."""
-        for undo in reversed(self._undo):
-            undo()
-        self.commit()
 
 
 class Table(Generic[K, V]):

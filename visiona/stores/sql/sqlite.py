@@ -16,7 +16,7 @@ import trio
 from visiona.stores.inline import run_inline
 from visiona.stores.interfaces import Tx
 from visiona.stores.sql.engine import Row, Value
-from visiona.stores.sql.sqlite_errors import is_busy, translated
+from visiona.stores.sql.sqlite_errors import is_busy, primary_code, translated
 from visiona.stores.sql.sqlite_file import connect
 from visiona.stores.sql.transaction import SqlTx
 
@@ -33,8 +33,9 @@ _PLACES = tuple(str(place) for place in range(1, 33))
 class SqliteTransaction:
     """The port to one connection (engine.SqlTransaction). Its methods never wait."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, may_write: bool) -> None:
         self._connection = connection
+        self._may_write = may_write
         self._is_open = False
 
     async def fetch_one(self, sql: str, *values: Value) -> Row | None:
@@ -56,12 +57,23 @@ class SqliteTransaction:
         try:
             return self._connection.execute(sql, dict(zip(_PLACES, values, strict=False)))
         except sqlite3.Error as error:
+            if primary_code(error) == sqlite3.SQLITE_READONLY and not self._may_write:
+                raise RuntimeError("an operation that reads may not write") from error
             raise translated(error) from error
 
     def begin(self, how: str) -> None:
         """Opens a transaction; raises sqlite3.Error as it comes."""
         self._connection.execute(how)
         self._is_open = True
+
+    def __enter__(self) -> None:
+        """Already open, see `begin`."""
+
+    def __exit__(self, error_class: type[BaseException] | None, *_: object) -> None:
+        if error_class is None:
+            self.commit()
+        else:
+            self.roll_back()
 
     def commit(self) -> None:
         """Ends it for good; raises StoreUnavailable, and then it is undone."""
@@ -92,8 +104,8 @@ class SqliteStores:
             self._reader.execute("PRAGMA query_only = ON")
         except sqlite3.Error as error:
             raise translated(error) from error
-        self._writing = SqliteTransaction(self._writer)
-        self._reading = SqliteTransaction(self._reader)
+        self._writing = SqliteTransaction(self._writer, may_write=True)
+        self._reading = SqliteTransaction(self._reader, may_write=False)
         self._write_tx: Tx = SqlTx(self._writing)
         self._read_tx: Tx = SqlTx(self._reading)
 
@@ -114,13 +126,8 @@ class SqliteStores:
         """See interfaces.Stores.write."""
         await self._begin(self._writing, "BEGIN IMMEDIATE")
         # From here to the end nothing waits, so nothing can be cancelled and nobody comes in between.
-        try:
-            result = run_inline(operation(self._write_tx))
-        except BaseException:
-            self._writing.roll_back()
-            raise
-        self._writing.commit()
-        return result
+        with self._writing:
+            return run_inline(operation(self._write_tx))
 
     async def ping(self) -> None:
         """See interfaces.Stores.ping."""

@@ -50,10 +50,9 @@ def _run_next(connection: sqlite3.Connection, known: Sequence[Migration]) -> boo
         if pending:
             _run(connection, pending[0])
         connection.execute("COMMIT")
-    except BaseException:
+    finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
-        raise
     return bool(pending)
 
 

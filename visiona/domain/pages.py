@@ -14,6 +14,7 @@ MAX_PAGE = 500
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_MAX_DIGITS = 17  # the year 5138; one more would leave the calendar
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,6 @@ def cursor_of(position: Position) -> str:
 def position_of(cursor: str) -> Position:
     """Reads a cursor; Invalid for one that we never made."""
     digits, _, item_id = cursor.partition(".")
-    if not (digits.isascii() and digits.isdigit() and len(digits) <= 18 and is_uuid(item_id)):
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= _MAX_DIGITS and is_uuid(item_id)):
         raise Invalid("cursor: give the next_cursor of the page before, unchanged")
     return Position(_EPOCH + int(digits) * _MICROSECOND, item_id)

@@ -1,0 +1,17 @@
+from visiona.domain.ids import UserId, WorkspaceId
+from visiona.domain.notices import NoticeKind, member_subject, split_member_subject
+
+
+def test_the_subject_of_a_removed_member_names_both() -> None:
+    subject = member_subject(WorkspaceId("w"), UserId("u"))
+    assert split_member_subject(subject) == ("w", "u")
+
+
+def test_the_recorded_words_never_change() -> None:
+    assert {kind.value for kind in NoticeKind} == {
+        "token_revoked",
+        "session_token_revoked",
+        "device_deleted",
+        "user_disabled",
+        "member_removed",
+    }

@@ -10,24 +10,26 @@ interfaces need a host of their own per device. What our own console fetches or 
 from visiona.wire.errors import LocalProtocolError, RemoteProtocolError
 from visiona.wire.http1.cookies import set_cookie_for_client
 from visiona.wire.http1.crossing import Crossing
-from visiona.wire.http1.fate import ANSWER_FATES, Fate, answer_fate, droppable_by_name
-from visiona.wire.http1.fields import Header, list_members
+from visiona.wire.http1.fate import KNOWN_IN_ANSWERS, Fate, answer_fate, droppable_by_name
+from visiona.wire.http1.fields import Header
 from visiona.wire.http1.framing import Chunked, Framing, NoBody, Sized, UntilClose
 from visiona.wire.http1.head import ResponseHead
 from visiona.wire.http1.location import location_for_client, refresh_for_client
+from visiona.wire.http1.nominated import named_by_connection
 
 SANDBOX_POLICY = b"sandbox allow-scripts allow-forms allow-downloads; frame-ancestors 'self'"
 OPEN_POLICY = b"frame-ancestors 'self'"
 
-_FOR_ALL: tuple[Header, ...] = (
-    (b"X-Content-Type-Options", b"nosniff"),
-    (b"Cross-Origin-Resource-Policy", b"same-origin"),
-    (b"X-Frame-Options", b"SAMEORIGIN"),
-    (b"Referrer-Policy", b"no-referrer"),
+_FOR_ALL = (
+    b"X-Content-Type-Options: nosniff\r\n"
+    b"Cross-Origin-Resource-Policy: same-origin\r\n"
+    b"X-Frame-Options: SAMEORIGIN\r\n"
+    b"Referrer-Policy: no-referrer\r\n"
+    b"Content-Security-Policy: "
 )
-_SANDBOXED = (*_FOR_ALL, (b"Content-Security-Policy", SANDBOX_POLICY))
-_OPEN = (*_FOR_ALL, (b"Content-Security-Policy", OPEN_POLICY))
-_PRIVATE = (b"Cache-Control", b"private")
+_SANDBOXED = _FOR_ALL + SANDBOX_POLICY
+_OPEN = _FOR_ALL + OPEN_POLICY
+_UPGRADED = b"Connection: Upgrade\r\nUpgrade: websocket"
 _SHARED_CACHE_DIRECTIVES = (
     b"public",
     b"s-maxage",
@@ -35,7 +37,11 @@ _SHARED_CACHE_DIRECTIVES = (
     b"private",
     b"stale-while-revalidate",
 )
-_PLAIN_CONNECTION = frozenset({b"keep-alive", b"close", b"upgrade"})
+_USUAL_CACHE_CONTROL = {
+    b"no-cache": b"Cache-Control: private, no-cache",
+    b"no-store": b"Cache-Control: private, no-store",
+    b"private": b"Cache-Control: private",
+}
 
 
 def answer_for_client(head: ResponseHead, crossing: Crossing, framing: Framing, *, keep_alive: bool) -> bytes:
@@ -54,19 +60,18 @@ def answer_for_client(head: ResponseHead, crossing: Crossing, framing: Framing, 
     """
     if keep_alive and isinstance(framing, UntilClose):
         raise LocalProtocolError("a body until the close, on a connection that stays")
-    fields = [(b"X-Request-Id", crossing.request_id), *_crossing_fields(head, crossing, framing)]
-    if head.status == 101:
-        fields += (b"Connection", b"Upgrade"), (b"Upgrade", b"websocket")
-    elif not keep_alive:
-        fields.append((b"Connection", b"close"))
-    if isinstance(framing, Chunked):
-        fields.append((b"Transfer-Encoding", b"chunked"))
     reason = head.reason if head.reason.isascii() else b""
-    lines = [b"HTTP/1.1 %d %b" % (head.status, reason)]
-    lines += [b"%b: %b" % field for field in fields]
+    lines = [b"HTTP/1.1 %d %b" % (head.status, reason), *_crossing_lines(head, crossing, framing)]
+    if head.status == 101:
+        lines.append(_UPGRADED)
+    elif not keep_alive:
+        lines.append(b"Connection: close")
+    if isinstance(framing, Chunked):
+        lines.append(b"Transfer-Encoding: chunked")
     lines.append(b"\r\n")
     text = b"\r\n".join(lines)
-    if text.count(b"\n") != len(lines) or text.count(b"\r") != len(lines) or b"\0" in text:
+    expected = len(lines) + (1 if head.status == 101 else _FOR_ALL.count(b"\n"))
+    if text.count(b"\n") != expected or text.count(b"\r") != expected or b"\0" in text:
         raise LocalProtocolError("a field would not be read back as one field")
     return text
 
@@ -77,8 +82,8 @@ def answer_headers(head: ResponseHead, crossing: Crossing, framing: Framing) -> 
     Raises:
         RemoteProtocolError: as answer_for_client.
     """
-    fields = [(name.lower(), value) for name, value in _crossing_fields(head, crossing, framing)]
-    return [(b"x-request-id", crossing.request_id), *fields]
+    lines = b"\r\n".join(_crossing_lines(head, crossing, framing)).split(b"\r\n")
+    return [(name.lower(), value) for name, _, value in (line.partition(b": ") for line in lines)]
 
 
 def trailers_for_client(trailers: tuple[Header, ...]) -> tuple[Header, ...]:
@@ -90,33 +95,35 @@ def trailers_for_client(trailers: tuple[Header, ...]) -> tuple[Header, ...]:
     )
 
 
-def _crossing_fields(head: ResponseHead, crossing: Crossing, framing: Framing) -> list[Header]:
+def _crossing_lines(head: ResponseHead, crossing: Crossing, framing: Framing) -> list[bytes]:
+    """All fields but the connection's own, as lines; the last of them holds several."""
     if head.status < 200 and not (head.status == 101 and crossing.is_websocket):
         raise RemoteProtocolError(f"status {head.status} that nobody asked for", kind="status", status=502)
-    named = _named_by_connection(head)
-    fields: list[Header] = []
-    for field in head.headers:
-        name, value = field
-        fate = ANSWER_FATES.get(name) or answer_fate(name.lower())
-        if fate is Fate.PASS:
-            if not named or name.lower() not in named:
-                fields.append(field)
-        elif fate is not Fate.DROP:
-            kept = _conditional(fate, value, crossing)
+    named = named_by_connection(head)
+    headers = [field for field in head.headers if field[0].lower() not in named] if named else head.headers
+    lines = [b"X-Request-Id: " + crossing.request_id]
+    for name, value in headers:
+        start = KNOWN_IN_ANSWERS.get(name)
+        if start:
+            lines.append(start + value)
+        elif start is None:
+            kept = _judged(name, value, crossing)
             if kept is not None:
-                fields.append((name, kept))
+                lines.append(b"%b: %b" % (name, kept))
     length = _content_length(head, framing)
     if length is not None:
-        fields.append((b"Content-Length", length))
-    if head.status == 101:
-        return fields
-    fields.append((b"Cache-Control", _cache_control(head)))
-    fields += _SANDBOXED if crossing.sandbox else _OPEN
-    return fields
+        lines.append(b"Content-Length: " + length)
+    if head.status != 101:
+        lines.append(_cache_control(head))
+        lines.append(_SANDBOXED if crossing.sandbox else _OPEN)
+    return lines
 
 
-def _conditional(fate: Fate, value: bytes, crossing: Crossing) -> bytes | None:
-    match fate:
+def _judged(name: bytes, value: bytes, crossing: Crossing) -> bytes | None:
+    """The value that crosses, if the field does."""
+    match answer_fate(name.lower()):
+        case Fate.PASS:
+            return value
         case Fate.SET_COOKIE:
             return set_cookie_for_client(value, device_prefix=crossing.device_prefix)
         case Fate.LOCATION:
@@ -140,18 +147,12 @@ def _content_length(head: ResponseHead, framing: Framing) -> bytes | None:
 
 def _cache_control(head: ResponseHead) -> bytes:
     """What the device says, without what shared caches would store by: an answer belongs to one caller (H-22)."""
-    said = b", ".join(head.get_all(b"cache-control"))
-    if not said:
-        return b"private"
-    directives = [raw.strip(b" \t") for raw in said.split(b",")]
+    first = head.get(b"cache-control")
+    if first is None:
+        return b"Cache-Control: private"
+    usual = _USUAL_CACHE_CONTROL.get(first)
+    if usual is not None and not head.has_repeats:
+        return usual
+    directives = [raw.strip(b" \t") for raw in b",".join(head.get_all(b"cache-control")).split(b",")]
     kept = [raw for raw in directives if raw and not raw.lower().startswith(_SHARED_CACHE_DIRECTIVES)]
-    return b", ".join([b"private", *kept])
-
-
-def _named_by_connection(head: ResponseHead) -> frozenset[bytes]:
-    """What Connection takes out of the answer beyond the hop-by-hop fields, in lower case."""
-    connection = head.get(b"connection")
-    if connection is None or (connection.lower() in _PLAIN_CONNECTION and not head.has_repeats):
-        return frozenset()
-    options = (option for value in head.get_all(b"connection") for option in list_members(value))
-    return frozenset(option for option in options if droppable_by_name(option))
+    return b"Cache-Control: " + b", ".join([b"private", *kept])

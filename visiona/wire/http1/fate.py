@@ -3,6 +3,7 @@
 Our own framing and connection fields are written anew on each side, so they are dropped here, whatever they say.
 """
 
+from collections.abc import Callable
 from enum import Enum
 
 HOP_BY_HOP = frozenset(
@@ -205,11 +206,6 @@ def droppable_by_name(option: bytes) -> bool:
     return option not in NOT_TO_BE_NAMED and not option.startswith(NOT_TO_BE_NAMED_PREFIXES)
 
 
-def both_spellings(names: tuple[bytes, ...]) -> tuple[bytes, ...]:
-    """Each name in lower case and as HTTP/1.1 writes it; heads are judged by these without lowering a name."""
-    return tuple(spelling for name in names for spelling in (name, name.title()))
-
-
 _USUAL_IN_REQUESTS = (
     b"accept",
     b"accept-encoding",
@@ -284,8 +280,19 @@ _USUAL_IN_ANSWERS = (
     b"x-request-id",
 )
 
-REQUEST_FATES = {name: request_fate(name.lower()) for name in both_spellings(_USUAL_IN_REQUESTS)}
-"""The fates of the usual names, worked out once: nine of ten fields are found here."""
 
-ANSWER_FATES = {name: answer_fate(name.lower()) for name in both_spellings(_USUAL_IN_ANSWERS)}
+def _known(names: tuple[bytes, ...], fate: Callable[[bytes], Fate]) -> dict[bytes, bytes]:
+    """Names as they are usually spelt → what the field's line begins with, empty when there is to be no line."""
+    spelt = [spelling for name in names for spelling in (name, name.title(), _ODD_SPELLINGS.get(name, name))]
+    lines = {Fate.PASS: b"%b: ", Fate.DROP: b""}
+    judged = [(name, fate(name.lower())) for name in spelt]
+    return {name: lines[fate] and lines[fate] % name for name, fate in judged if fate in lines}
+
+
+_ODD_SPELLINGS = {b"dnt": b"DNT", b"te": b"TE", b"etag": b"ETag", b"www-authenticate": b"WWW-Authenticate"}
+
+KNOWN_IN_REQUESTS = _known(_USUAL_IN_REQUESTS, request_fate)
+"""The fates of the usual fields, worked out once: nine of ten are found here, without lowering a name."""
+
+KNOWN_IN_ANSWERS = _known(_USUAL_IN_ANSWERS, answer_fate)
 """The same for answers."""

@@ -1,6 +1,7 @@
 """The small grammar that heads, trailers and forwarded fields share (RFC 9110 §5)."""
 
 import re
+from functools import lru_cache
 
 from visiona.wire.errors import RemoteProtocolError
 
@@ -38,6 +39,7 @@ def is_value(text: bytes) -> bool:
     return _VALUE.fullmatch(text) is not None
 
 
+@lru_cache(maxsize=64)
 def is_host(text: bytes) -> bool:
     """Whether this is a host name or address with an optional port, and nothing else."""
     return _HOST.fullmatch(text) is not None

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import httptools
 
 from visiona.wire.errors import RemoteProtocolError
-from visiona.wire.http1.fields import SINGLE_FIELDS, Header, is_host
+from visiona.wire.http1.fields import SINGLE_FIELDS, Header, is_host, is_value
 
 MAX_HEAD_BYTES = 16_384
 """Of a request: what nginx (4 × 8 KiB) and Hypercorn (16 KiB) allow; a browser sends 1–2 KiB."""
@@ -130,20 +130,21 @@ def parse_request_head(data: bytes) -> RequestHead:
         RemoteProtocolError: kind `head` (400), `head_too_large` (431, too many fields), `method` (405, 501),
             `version` (505) or `host` (400).
     """
-    line, fields = _split(data, httptools.HttpRequestParser, status=400)
-    parts = line.split(b" ")
-    if len(parts) != 3:
+    words = data[: data.find(b"\r\n")].split(b" ")
+    if len(words) != 3:
         raise _bad("the request line is not three words")
-    method, target, version_text = parts
+    method, target, version_text = words
+    if method in REFUSED_METHODS:
+        raise RemoteProtocolError("this method is not served", kind="method", status=405)
     version = _VERSIONS.get(version_text)
     if version is None:
         raise RemoteProtocolError("only HTTP/1.1 and HTTP/1.0 are spoken here", kind="version", status=505)
     if target.translate(None, VISIBLE) or b"#" in target:
         raise _bad("the request target has bytes that no target may have")
-    head = RequestHead(method, target, version, fields)
+    head = RequestHead(method, target, version, _read_fields(data, httptools.HttpRequestParser, status=400))
     check_single_fields(head)
     _check_destination(head)
-    if b":\t" in data and head.get(b"transfer-encoding") is not None:
+    if head.get(b"transfer-encoding") is not None and b":\t" in data:
         # Legal, sent by nobody, and read differently by two parsers in a row (H-01).
         raise _bad("a tab before a field value, with Transfer-Encoding")
     return head
@@ -155,15 +156,20 @@ def parse_response_head(data: bytes) -> ResponseHead:
     Raises:
         RemoteProtocolError: kind `head` or `head_too_large`; the status is 502, for the peer is a device.
     """
-    line, fields = _split(data, httptools.HttpResponseParser, status=502)
+    line = data[: data.find(b"\r\n")]
     version = _VERSIONS.get(line[:8])
     status = line[9:12]
     # An answer without a reason need not have the space before it (as h11, for servers in the wild).
     if version is None or line[8:9] != b" " or line[12:13] not in {b" ", b""}:
         raise _bad("the status line is not a version, a status and a reason", status=502)
-    if len(status) != 3 or not status.isdigit() or status[0] == ord("0"):
+    if not status.isdigit() or len(status) != 3 or status[0] == ord("0"):
         raise _bad("the status is not a number from 100 to 999", status=502)
-    return ResponseHead(int(status), line[13:], version, fields)
+    reason = line[13:]
+    if not is_value(reason):  # llhttp lets control bytes pass here
+        raise _bad("the reason has bytes that no reason may have", status=502)
+    return ResponseHead(
+        int(status), reason, version, _read_fields(data, httptools.HttpResponseParser, status=502)
+    )
 
 
 class _Collector:
@@ -177,23 +183,16 @@ class _Collector:
         self.fields: list[Header] = []
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.fields.append((name, value))
+        # llhttp leaves the white space after a value to us; other control bytes it has refused.
+        self.fields.append((name, value.rstrip()))
 
 
 _Parser = httptools.HttpRequestParser | httptools.HttpResponseParser
 
 
-def _split(
+def _read_fields(
     data: bytes, make_parser: Callable[[_Collector], _Parser], *, status: int
-) -> tuple[bytes, tuple[Header, ...]]:
-    """The first line, and the fields as llhttp reads them."""
-    line_end = data.find(b"\r\n")
-    line = data[: max(line_end, 0)]
-    if b"HTTP/" not in line:
-        raise _bad("the first line is not HTTP", status=status)
-    method = line[: line.find(b" ")]
-    if method in REFUSED_METHODS:
-        raise RemoteProtocolError("this method is not served", kind="method", status=405)
+) -> tuple[Header, ...]:
     collector = _Collector()
     try:
         make_parser(collector).feed_data(data)
@@ -206,15 +205,12 @@ def _split(
         raise _bad(str(error), status=status) from error
     fields = collector.fields
     if len(fields) > MAX_HEADERS:
-        raise RemoteProtocolError(
-            f"more than {MAX_HEADERS} fields", kind="head_too_large", status=431 if status == 400 else status
-        )
-    # One line each, or the parser and we do not see the same thing: folded lines, an early end, bytes after it.
+        too_many = 431 if status == 400 else status
+        raise RemoteProtocolError(f"more than {MAX_HEADERS} fields", kind="head_too_large", status=too_many)
+    # One line each, or the parser and we do not see the same thing: empty lines in front, an early end, bytes after it.
     if data.count(b"\n") != len(fields) + 2 or not data.endswith(b"\r\n\r\n"):
         raise _bad("the head is not one line a field", status=status)
-    if b" \r\n" in data or b"\t\r\n" in data:
-        fields = [(name, value.rstrip(b" \t")) for name, value in fields]
-    return line, tuple(fields)
+    return tuple(fields)
 
 
 def check_single_fields(head: RequestHead) -> None:

@@ -7,7 +7,7 @@ reader may have read differently. Refused, because some server behind us would r
     bytes outside the visible ASCII, `#`   no target has them; fragments never leave a client
     `//`                                   an empty segment; at the front it is another host
     `.` and `..` as segments, also `..;x`  the route above it was decided already
-    `\\` and %5c                            a slash for Windows and for URL parsers
+    `\` and %5c                            a slash for Windows and for URL parsers
     %2f                                    a slash for servers that decode first
     %00–%1f, %7f                           truncates, or splits a head
     % without two hex digits               nobody agrees what it is

@@ -9,17 +9,16 @@ framing, and Connection. A client's `Via` passes; none is added, since common de
 from visiona.wire.errors import LocalProtocolError, RemoteProtocolError
 from visiona.wire.http1.cookies import cookie_for_agent
 from visiona.wire.http1.crossing import Crossing
-from visiona.wire.http1.fate import REQUEST_FATES, Fate, droppable_by_name, request_fate
-from visiona.wire.http1.fields import Header, is_token, is_value, list_members
+from visiona.wire.http1.fate import KNOWN_IN_REQUESTS, Fate, droppable_by_name, request_fate
+from visiona.wire.http1.fields import Header, is_token, is_value
 from visiona.wire.http1.framing import Chunked, Framing, NoBody, Sized, UntilClose
 from visiona.wire.http1.head import REFUSED_METHODS, VISIBLE, RequestHead, check_single_fields
+from visiona.wire.http1.nominated import named_by_connection
 
 OUR_TOKEN_MARKS = (b"vAp_", b"vAs_", b"vAc_")
 
 _INNER_LINES = 7
 """Line ends within our own pieces: Host 1, the client 5, the empty line 2, less the join after the last line."""
-
-_PLAIN_CONNECTION = frozenset({b"keep-alive", b"close", b"upgrade", b"keep-alive, upgrade"})
 
 
 def request_for_agent(head: RequestHead, target: bytes, crossing: Crossing, framing: Framing) -> bytes:
@@ -42,16 +41,15 @@ def request_for_agent(head: RequestHead, target: bytes, crossing: Crossing, fram
     """
     if head.method in REFUSED_METHODS:
         raise RemoteProtocolError("this method is not served", kind="method", status=405)
-    named = _named_by_connection(head)
+    named = named_by_connection(head)
+    headers = [field for field in head.headers if field[0].lower() not in named] if named else head.headers
     lines = [b"%b %b HTTP/1.1\r\nHost: %b" % (head.method, target, crossing.public_host)]
-    for name, value in head.headers:
-        fate = REQUEST_FATES.get(name) or request_fate(name.lower())
-        if fate is Fate.PASS:
-            if named and name.lower() in named:
-                continue
-            lines.append(b"%b: %b" % (name, value))
-        elif fate is not Fate.DROP:
-            kept = _conditional(fate, value, crossing)
+    for name, value in headers:
+        start = KNOWN_IN_REQUESTS.get(name)
+        if start:
+            lines.append(start + value)
+        elif start is None:
+            kept = _judged(name, value, crossing)
             if kept is not None:
                 lines.append(b"%b: %b" % (name, kept))
     lines.append(_about_the_client(crossing))
@@ -92,21 +90,20 @@ def trailers_for_agent(trailers: tuple[Header, ...]) -> tuple[Header, ...]:
     )
 
 
-def _conditional(fate: Fate, value: bytes, crossing: Crossing) -> bytes | None:
-    if fate is Fate.COOKIE:
-        return cookie_for_agent(value)
-    if fate is Fate.AUTHORIZATION:
-        return None if any(mark in value for mark in OUR_TOKEN_MARKS) else value
-    return value if crossing.is_websocket else None
-
-
-def _named_by_connection(head: RequestHead) -> frozenset[bytes]:
-    """What Connection takes out of the message beyond the hop-by-hop fields, in lower case."""
-    connection = head.get(b"connection")
-    if connection is None or (connection.lower() in _PLAIN_CONNECTION and not head.has_repeats):
-        return frozenset()
-    options = (option for value in head.get_all(b"connection") for option in list_members(value))
-    return frozenset(option for option in options if droppable_by_name(option))
+def _judged(name: bytes, value: bytes, crossing: Crossing) -> bytes | None:
+    """The value that crosses, if the field does."""
+    fate = request_fate(name.lower())
+    match fate:
+        case Fate.PASS:
+            return value
+        case Fate.COOKIE:
+            return cookie_for_agent(value)
+        case Fate.AUTHORIZATION:
+            return None if any(mark in value for mark in OUR_TOKEN_MARKS) else value
+        case Fate.WITH_UPGRADE if crossing.is_websocket:
+            return value
+        case _:
+            return None
 
 
 def _about_the_client(crossing: Crossing) -> bytes:

@@ -105,12 +105,12 @@ async def _exchange(
     site: Address, claims: Mapping[str, str], context: ssl.SSLContext | None, chance: Callable[[], float]
 ) -> Answer:
     """Asks until there is an answer that asking again would not change."""
-    headers = {"Idempotency-Key": secrets.token_urlsafe(24)}
+    body = {**claims, "idempotency_key": secrets.token_urlsafe(24)}
     backoff = Backoff()
     for attempt in range(1, ATTEMPTS + 1):
         retry_after: float | None = None
         try:
-            answer = await post_json(site, EXCHANGE_PATH, claims, headers=headers, context=context)
+            answer = await post_json(site, EXCHANGE_PATH, body, context=context)
         except PostFailed as error:
             if attempt == ATTEMPTS or not error.may_have_arrived:
                 raise PairingFailed(str(error)) from None

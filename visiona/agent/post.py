@@ -68,7 +68,6 @@ async def post_json(
     path: str,
     payload: Mapping[str, str],
     *,
-    headers: Mapping[str, str] | None = None,
     context: ssl.SSLContext | None = None,
     timeout_seconds: float = 20.0,
 ) -> Answer:
@@ -84,7 +83,7 @@ async def post_json(
             async with stream:
                 connection = h11.Connection(h11.CLIENT)
                 sent = True
-                await stream.send_all(_request(connection, address, path, payload, headers or {}))
+                await stream.send_all(_request(connection, address, path, payload))
                 return await _read_answer(connection, stream)
     except trio.TooSlowError:
         raise PostFailed(
@@ -121,7 +120,6 @@ def _request(
             ("Accept", "application/json"),
             ("Content-Length", str(len(body))),
             ("Connection", "close"),
-            *headers.items(),
         ],
     )
     parts = (

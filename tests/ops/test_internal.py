@@ -1,0 +1,121 @@
+import json
+
+import pytest
+import trio
+import trio.testing
+from visiona.domain.listen import ListenAddress
+from visiona.ops.health import HealthBoard
+from visiona.ops.internal import (
+    CONNECTION_SECONDS,
+    answer_connection,
+    answers_for,
+    health_answer,
+    serve_internal,
+)
+from visiona.ops.metrics import Metrics, Sources
+
+
+def well() -> HealthBoard:
+    board = HealthBoard()
+    board.report("store", ok=True)
+    return board
+
+
+async def ask(request: bytes, board: HealthBoard | None = None) -> tuple[int, dict[str, str], bytes]:
+    """One connection, as far as it is answered: status, headers, body."""
+    client, server = trio.testing.memory_stream_pair()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(answer_connection, server, answers_for(board or well(), Metrics(Sources())))
+        await client.send_all(request)
+        answer = b"".join([data async for data in client])
+    head, _, body = answer.partition(b"\r\n\r\n")
+    status_line, *lines = head.decode().split("\r\n")
+    return int(status_line.split()[1]), dict(line.lower().split(": ", 1) for line in lines), body
+
+
+def get(path: str) -> bytes:
+    return f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+
+
+async def test_metrics_are_text_for_prometheus() -> None:
+    status, headers, body = await ask(get("/metrics?x=1"))
+    assert status == 200
+    assert headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert b"process_open_fds" in body
+
+
+async def test_ready_says_what_it_looked_at() -> None:
+    for path in ("/readyz", "/healthz"):
+        status, _, body = await ask(get(path))
+        assert (status, json.loads(body)["status"]) == (200, "ok")
+        assert json.loads(body)["checks"]["store"]["ok"] is True
+
+
+async def test_unready_is_503_and_names_what_fails_while_the_process_lives() -> None:
+    board = well()
+    board.report("store", ok=False, why="gone")
+    status, _, body = await ask(get("/readyz"), board)
+    assert (status, json.loads(body)["failing"]) == (503, ["store"])
+    assert json.loads(body)["checks"]["store"]["why"] == "gone"
+    assert (await ask(get("/livez"), board))[0] == 200
+
+
+async def test_s06_draining_is_503_at_once_and_still_alive() -> None:
+    board = well()
+    board.drain()
+    assert (await ask(get("/healthz"), board))[0] == 503
+    assert (await ask(get("/livez"), board))[0] == 200
+    assert json.loads(health_answer(board.snapshot())[2])["status"] == "draining"
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status"),
+    [
+        (get("/elsewhere"), 404),
+        (b"POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", 405),
+        (b"HEAD /metrics HTTP/1.1\r\nHost: x\r\n\r\n", 200),
+    ],
+)
+async def test_other_questions_have_plain_answers(request_bytes: bytes, status: int) -> None:
+    assert (await ask(request_bytes))[0] == status
+
+
+async def test_head_has_no_body() -> None:
+    assert (await ask(b"HEAD /metrics HTTP/1.1\r\nHost: x\r\n\r\n"))[2] == b""
+
+
+@pytest.mark.parametrize("garbage", [b"\x16\x03\x01\x02", b"GET / HTTP/9\r\n\r\n", b"GET /" + b"x" * 20_000])
+async def test_garbage_closes_the_connection_and_nothing_else(garbage: bytes) -> None:
+    client, server = trio.testing.memory_stream_pair()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(answer_connection, server, answers_for(well(), Metrics(Sources())))
+        await client.send_all(garbage)
+        await client.send_eof()
+        assert await client.receive_some() == b""
+
+
+async def test_a_client_that_leaves_is_nobodys_error() -> None:
+    client, server = trio.testing.memory_stream_pair()
+    await client.aclose()
+    await answer_connection(server, answers_for(well(), Metrics(Sources())))
+
+
+async def test_s09_a_slow_scraper_loses_its_place(autojump_clock: trio.testing.MockClock) -> None:
+    client, server = trio.testing.memory_stream_pair()
+    started = trio.current_time()
+    await client.send_all(b"GET /met")
+    await answer_connection(server, answers_for(well(), Metrics(Sources())))
+    assert trio.current_time() - started == pytest.approx(CONNECTION_SECONDS)
+
+
+async def test_it_listens_where_it_is_told_and_says_where() -> None:
+    async with trio.open_nursery() as nursery:
+        listeners = await nursery.start(
+            serve_internal, ListenAddress("127.0.0.1", 0), well(), Metrics(Sources())
+        )
+        host, port = listeners[0].socket.getsockname()
+        assert host == "127.0.0.1"
+        async with await trio.open_tcp_stream(host, port) as stream:
+            await stream.send_all(get("/livez"))
+            assert b" 200 " in b"".join([data async for data in stream])
+        nursery.cancel_scope.cancel()

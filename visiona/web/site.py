@@ -77,7 +77,7 @@ def _note_arrival(trusted_proxies: Sequence[IPv4Network | IPv6Network]) -> Calla
 
 
 def _address(trusted_proxies: Sequence[IPv4Network | IPv6Network]) -> str:
-    client = request.scope["client"]
+    client = request.scope.get("client")  # absent where there is no socket
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in request.headers.items()]
     return client_address(client[0] if client else "", headers, trusted_proxies)
 

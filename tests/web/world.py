@@ -1,0 +1,171 @@
+"""A site over memory stores, with people, tokens and tunnels that exist only as far as the site can see."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from quart import Response
+from visiona.domain.access import ALL_SCOPES, Actor, Scope
+from visiona.domain.devices import Device
+from visiona.domain.ids import DeviceId, TokenId, UserId
+from visiona.ops.health import HealthBoard
+from visiona.relay.registry import LiveTunnel, Registry
+from visiona.services.devices import list_all_devices
+from visiona.services.exchange_token import DeviceClaims, Exchanged, exchange
+from visiona.services.identify import TunnelSession, identify_program, identify_session_token
+from visiona.services.pair_device import create_pairing_token
+from visiona.services.tokens import create_access_token
+from visiona.services.users import add_user
+from visiona.stores.interfaces import Stores
+from visiona.stores.memory.engine import MemoryStores
+from visiona.tunnel.errors import TunnelClosed
+from visiona.tunnel.stream import Stream, StreamHandler
+from visiona.web.api.routes import api_routes
+from visiona.web.callers import Callers
+from visiona.web.rate_limits import ExchangeLimits
+from visiona.web.revoking import Revoking
+from visiona.web.settings import WebSettings
+from visiona.web.site import Site, build_site
+
+START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+RELAY_URL = "wss://relay.example"
+
+
+class HandClock:
+    """A wall clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.moment = START
+
+    def __call__(self) -> datetime:
+        return self.moment
+
+    def forward(self, **parts: float) -> None:
+        self.moment += timedelta(**parts)
+
+
+class FakeTunnel:
+    """A tunnel with a number of streams that notes how it was ended."""
+
+    def __init__(self, streams: int = 0) -> None:
+        self.is_open = True
+        self.closed: TunnelClosed | None = None
+        self.stream_count = streams
+        self.rtt_seconds: float | None = 0.01
+
+    def open_stream_nowait(self, handler: StreamHandler) -> Stream:
+        raise NotImplementedError
+
+    def close(self, cause: str) -> None:
+        if self.closed is None:
+            self.is_open = False
+            self.closed = TunnelClosed(cause)
+
+    def retire(self, cause: str, grace_seconds: float) -> None:
+        self.close(cause)
+
+
+@dataclass
+class Person:
+    user_id: UserId
+    email: str
+    token: str
+    token_id: TokenId
+    world: "World"
+
+    async def actor(self) -> Actor:
+        return await identify_program(self.world.stores, self.token, self.world.now())
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+    async def ask(self, method: str, path: str, **options: Any) -> "Answer":
+        headers = {**self.headers, **options.pop("headers", {})}
+        return await self.world.ask(method, path, headers=headers, **options)
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: Any
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def data(self) -> Any:
+        assert self.json["success"] is True, self.body
+        return self.json["data"]
+
+    @property
+    def code(self) -> str:
+        assert self.json["success"] is False, self.body
+        assert set(self.json) == {"success", "error"}
+        assert (
+            {"code", "message", "request_id"}
+            <= set(self.json["error"])
+            <= {"code", "message", "request_id", "details"}
+        )
+        assert self.json["error"]["request_id"] == self.headers["X-Request-Id"]
+        return str(self.json["error"]["code"])
+
+
+@dataclass
+class World:
+    """Everything a test of the API needs. Make it inside the event loop."""
+
+    rate_limits: bool = False
+    stores: Stores = field(default_factory=MemoryStores)
+    now: HandClock = field(default_factory=HandClock)
+    settings: WebSettings = field(default_factory=WebSettings)
+
+    def __post_init__(self) -> None:
+        self.registry = Registry(now=self.now)
+        self.board = HealthBoard(self.now)
+        self.callers = Callers(self.stores, now=self.now)
+        self.revoking = Revoking(self.callers, self.registry, self.now)
+        self.limits = ExchangeLimits(enabled=self.rate_limits)
+        self.site: Site = build_site(
+            self.settings,
+            self.callers,
+            api_routes(
+                self.stores,
+                self.registry,
+                self.revoking,
+                self.limits,
+                self.board,
+                relay_url=lambda: RELAY_URL,
+                now=self.now,
+            ),
+        )
+        self.client = self.site.test_client()
+
+    async def ask(self, method: str, path: str, **options: Any) -> Answer:
+        response: Response = await self.client.open(path, method=method, **options)
+        return Answer(response.status_code, response.headers, await response.get_data(as_text=False))
+
+    async def person(
+        self, email: str = "ada@example.com", scopes: Sequence[Scope] = tuple(ALL_SCOPES)
+    ) -> Person:
+        user = await add_user(self.stores, email, None, self.now())
+        made = await create_access_token(self.stores, user.id, "test", scopes, self.now())
+        return Person(user.id, user.email, made.text, made.token.id, self)
+
+    async def paired(self, person: Person, **claims: str) -> Exchanged:
+        made = await create_pairing_token(self.stores, await person.actor(), self.now())
+        return await exchange(self.stores, made.text, self.now(), DeviceClaims(**claims))
+
+    async def connected(self, done: Exchanged, streams: int = 0) -> LiveTunnel:
+        session = await identify_session_token(self.stores, done.session_token, self.now())
+        assert isinstance(session, TunnelSession)
+        return self.registry.admit(
+            FakeTunnel(streams), session, peer_address="192.0.2.1", agent_version="edge/1.2"
+        )
+
+    async def device(self, device_id: DeviceId) -> Device:
+        return next(device for device in await list_all_devices(self.stores) if device.id == device_id)

@@ -1,0 +1,40 @@
+"""All routes of the API, for the site that serves them."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from quart import Blueprint
+
+from visiona.ops.health import HealthBoard
+from visiona.relay.registry import Registry
+from visiona.services.clock import now as wall_clock
+from visiona.stores.interfaces import Stores
+from visiona.web.api.auth import auth_routes
+from visiona.web.api.devices import device_routes
+from visiona.web.api.health import health_routes
+from visiona.web.api.pairing import pairing_routes
+from visiona.web.api.tokens import token_routes
+from visiona.web.api.workspaces import workspace_routes
+from visiona.web.rate_limits import ExchangeLimits
+from visiona.web.revoking import Revoking
+
+
+def api_routes(
+    stores: Stores,
+    registry: Registry,
+    revoking: Revoking,
+    limits: ExchangeLimits,
+    board: HealthBoard,
+    *,
+    relay_url: Callable[[], str],
+    now: Callable[[], datetime] = wall_clock,
+) -> list[Blueprint]:
+    """Each noun's blueprint, given what it uses; call it inside the event loop."""
+    return [
+        health_routes(board, lambda: len(registry)),
+        auth_routes(stores),
+        token_routes(stores, revoking, now),
+        pairing_routes(stores, registry, revoking, limits, relay_url, now),
+        device_routes(stores, registry, revoking, now),
+        workspace_routes(stores),
+    ]

@@ -41,6 +41,7 @@ SQLITE = Dialect(
         ("workspaces.personal_of", "workspace"),
         ("memberships.user_id", "member"),
         (".token_hash", "token"),
+        ("_tokens.id", "token"),
         ("_ttl", "ttl"),
         ("FOREIGN KEY", "reference"),
     ),

@@ -1,0 +1,93 @@
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from visiona.domain.access import Scope
+from visiona.domain.ids import TokenId, UserId
+from visiona.stores.errors import StoreConflict
+from visiona.stores.interfaces import Stores
+
+from tests.support.nouns import LATER, NOW, Home, a_home, put
+
+NONE = TokenId("none")
+
+
+async def test_a_token_comes_back_as_it_went_in(stores: Stores, home: Home) -> None:
+    token = replace(
+        home.access_token(expires_at=NOW + timedelta(days=90, microseconds=1)),
+        scopes=frozenset({Scope.PAIRING, Scope.DEVICES_READ}),
+    )
+    await put(stores, token)
+    assert await stores.read(lambda tx: tx.access_tokens.get_or_none(token.id)) == token
+    assert await stores.read(lambda tx: tx.access_tokens.by_hash_or_none(token.hash)) == token
+    assert await stores.read(lambda tx: tx.access_tokens.get_or_none(NONE)) is None
+    assert await stores.read(lambda tx: tx.access_tokens.by_hash_or_none("none")) is None
+
+
+@pytest.mark.parametrize("same", ["hash", "id"])
+async def test_a_token_exists_once(stores: Stores, home: Home, same: str) -> None:
+    token, other = home.access_token(), home.access_token()
+    await put(stores, token)
+    with pytest.raises(StoreConflict) as caught:
+        await put(stores, replace(other, **{same: getattr(token, same)}))
+    assert caught.value.about == "token"
+
+
+async def test_a_token_belongs_to_somebody(stores: Stores, home: Home) -> None:
+    with pytest.raises(StoreConflict) as caught:
+        await put(stores, replace(home.access_token(), user_id=UserId("nobody")))
+    assert caught.value.about == "reference"
+
+
+async def test_a_life_that_is_over_before_it_begins_is_refused(stores: Stores, home: Home) -> None:
+    with pytest.raises(StoreConflict) as caught:
+        await put(stores, home.access_token(expires_at=NOW))
+    assert caught.value.about == "ttl"
+
+
+async def test_a_user_sees_the_own_ones_the_newest_first(stores: Stores, home: Home) -> None:
+    bob = await a_home(stores, "bob@example.com")
+    old, young = home.access_token(created_at=NOW), home.access_token(created_at=LATER)
+    await put(stores, young, bob.access_token(), old)
+    assert await stores.read(lambda tx: tx.access_tokens.list_of_user(home.user.id, 10)) == [young, old]
+    assert await stores.read(lambda tx: tx.access_tokens.list_of_user(home.user.id, 1)) == [young]
+
+
+async def test_only_live_ones_count(stores: Stores, home: Home) -> None:
+    ended, endless, revoked = home.access_token(expires_at=LATER), home.access_token(), home.access_token()
+    await put(stores, ended, endless, revoked)
+    await stores.write(lambda tx: tx.access_tokens.revoke(revoked.id, NOW))
+    assert await stores.read(lambda tx: tx.access_tokens.count_live(home.user.id, NOW)) == 2
+    assert await stores.read(lambda tx: tx.access_tokens.count_live(home.user.id, LATER)) == 1
+    assert await stores.read(lambda tx: tx.access_tokens.count_live(UserId("nobody"), NOW)) == 0
+
+
+async def test_revoking_happens_once(stores: Stores, home: Home) -> None:
+    token = home.access_token()
+    await put(stores, token)
+    assert await stores.write(lambda tx: tx.access_tokens.revoke(token.id, NOW))
+    assert not await stores.write(lambda tx: tx.access_tokens.revoke(token.id, LATER))
+    assert not await stores.write(lambda tx: tx.access_tokens.revoke(NONE, NOW))
+    found = await stores.read(lambda tx: tx.access_tokens.get_or_none(token.id))
+    assert found == replace(token, revoked_at=NOW)
+
+
+async def test_the_last_use_is_noted(stores: Stores, home: Home) -> None:
+    token = home.access_token()
+    await put(stores, token)
+    await stores.write(lambda tx: tx.access_tokens.touch(token.id, LATER))
+    await stores.write(lambda tx: tx.access_tokens.touch(NONE, LATER))
+    found = await stores.read(lambda tx: tx.access_tokens.get_or_none(token.id))
+    assert found == replace(token, last_used_at=LATER)
+
+
+async def test_ended_ones_are_forgotten_in_batches(stores: Stores, home: Home) -> None:
+    expired = [home.access_token(expires_at=LATER) for _ in range(3)]
+    revoked, live = home.access_token(), home.access_token()
+    await put(stores, *expired, revoked, live)
+    await stores.write(lambda tx: tx.access_tokens.revoke(revoked.id, LATER))
+    assert await stores.write(lambda tx: tx.access_tokens.purge(LATER, 10)) == 0
+    end = LATER + timedelta(microseconds=1)
+    assert await stores.write(lambda tx: tx.access_tokens.purge(end, 3)) == 3
+    assert await stores.write(lambda tx: tx.access_tokens.purge(end, 3)) == 1
+    assert await stores.read(lambda tx: tx.access_tokens.list_of_user(home.user.id, 10)) == [live]

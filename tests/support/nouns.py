@@ -1,0 +1,167 @@
+"""Nouns of the domain, ready-made, and stores that hold some."""
+
+import hashlib
+import itertools
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from visiona.domain.access import ALL_SCOPES, Actor, Role
+from visiona.domain.devices import Device, DeviceEvent, EventKind
+from visiona.domain.ids import DeviceId, EventId, TokenId, UserId, WorkspaceId, uuid7
+from visiona.domain.pairing import PAIRING_TOKEN_TTL, PairingToken
+from visiona.domain.tokens import SESSION_TOKEN_TTL, AccessToken, SessionToken
+from visiona.domain.users import User
+from visiona.domain.workspaces import Membership, Workspace
+from visiona.stores.interfaces import Stores, Tx
+
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
+LATER = NOW + timedelta(seconds=1)
+
+_numbers = itertools.count(1)
+
+
+def new_id() -> str:
+    """Another id; they sort as they were made."""
+    return uuid7(next(_numbers), bytes(10))
+
+
+def new_hash() -> str:
+    """The hash of another token."""
+    return hashlib.sha256(str(next(_numbers)).encode()).hexdigest()
+
+
+def a_user(email: str = "ada@example.com", *, disabled_at: datetime | None = None) -> User:
+    return User(UserId(new_id()), email, email.partition("@")[0], None, False, NOW, disabled_at)
+
+
+def a_workspace(
+    personal_of: UserId | None = None, *, name: str = "Lab", created_at: datetime = NOW
+) -> Workspace:
+    return Workspace(WorkspaceId(new_id()), name, personal_of, created_at, created_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """A user with a personal workspace."""
+
+    user: User
+    workspace: Workspace
+
+    @property
+    def actor(self) -> Actor:
+        """The user, calling with every scope."""
+        return Actor(
+            user_id=self.user.id,
+            email=self.user.email,
+            name=self.user.name,
+            credential_id=TokenId("a credential"),
+            scopes=ALL_SCOPES,
+            workspaces={self.workspace.id: Role.OWNER},
+            personal_workspace=self.workspace.id,
+            expires_at=None,
+        )
+
+    def device(
+        self, *, serial_number: str | None = None, created_at: datetime = NOW, name: str = "Gate"
+    ) -> Device:
+        return Device(
+            id=DeviceId(new_id()),
+            workspace_id=self.workspace.id,
+            user_id=self.user.id,
+            name=name,
+            device_type="edge",
+            serial_number=serial_number,
+            created_at=created_at,
+            updated_at=created_at,
+        )
+
+    def access_token(self, *, created_at: datetime = NOW, expires_at: datetime | None = None) -> AccessToken:
+        return AccessToken(
+            id=TokenId(new_id()),
+            hash=new_hash(),
+            prefix="vAp_01234567",
+            user_id=self.user.id,
+            name="script",
+            scopes=ALL_SCOPES,
+            created_at=created_at,
+            expires_at=expires_at,
+        )
+
+    def pairing_token(
+        self, *, created_at: datetime = NOW, ttl: timedelta = PAIRING_TOKEN_TTL, name: str | None = None
+    ) -> PairingToken:
+        return PairingToken(
+            id=TokenId(new_id()),
+            hash=new_hash(),
+            prefix="vAc_01234567",
+            user_id=self.user.id,
+            workspace_id=self.workspace.id,
+            name=name,
+            created_at=created_at,
+            expires_at=created_at + ttl,
+        )
+
+    def session_token(
+        self,
+        device: Device,
+        *,
+        created_at: datetime = NOW,
+        ttl: timedelta = SESSION_TOKEN_TTL,
+        pairing_token_id: TokenId | None = None,
+    ) -> SessionToken:
+        return SessionToken(
+            id=TokenId(new_id()),
+            hash=new_hash(),
+            prefix="vAs_01234567",
+            user_id=self.user.id,
+            workspace_id=device.workspace_id,
+            device_id=device.id,
+            pairing_token_id=pairing_token_id,
+            created_at=created_at,
+            expires_at=created_at + ttl,
+        )
+
+
+def an_event(device: Device, *, at: datetime = NOW, kind: EventKind = EventKind.CONNECTED) -> DeviceEvent:
+    return DeviceEvent(EventId(new_id()), device.id, kind, at)
+
+
+Noun = User | Workspace | Membership | AccessToken | PairingToken | SessionToken | Device | DeviceEvent
+
+
+async def put(stores: Stores, *nouns: Noun) -> None:
+    """Adds each, in one transaction."""
+
+    async def add(tx: Tx) -> None:
+        for noun in nouns:
+            await add_one(tx, noun)
+
+    await stores.write(add)
+
+
+async def add_one(tx: Tx, noun: Noun) -> None:
+    match noun:
+        case User():
+            await tx.users.add(noun)
+        case Workspace():
+            await tx.workspaces.add(noun)
+        case Membership():
+            await tx.workspaces.add_member(noun)
+        case AccessToken():
+            await tx.access_tokens.add(noun)
+        case PairingToken():
+            await tx.pairing_tokens.add(noun)
+        case SessionToken():
+            await tx.session_tokens.add(noun)
+        case Device():
+            await tx.devices.add(noun)
+        case DeviceEvent():
+            await tx.device_events.append(noun)
+
+
+async def a_home(stores: Stores, email: str = "ada@example.com") -> Home:
+    """A user with a personal workspace, on record."""
+    user = a_user(email)
+    workspace = a_workspace(user.id, name=user.name)
+    await put(stores, user, workspace, Membership(workspace.id, user.id, Role.OWNER, NOW))
+    return Home(user, workspace)

@@ -34,7 +34,9 @@ BACK_OFF_SECONDS = 0.1
 """Without descriptors the listener stays readable: trying again at once would be a busy loop."""
 
 KEEPALIVE_IDLE_SECONDS = 60
-_FULL = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 5\r\nConnection: close\r\n\r\n"
+_FULL = (
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 5\r\nConnection: close\r\n\r\n"
+)
 
 
 class Door:
@@ -128,13 +130,13 @@ async def open_door(
     Raises:
         OSError: nothing can be bound there.
     """
-    listeners = await bind(settings.listen)
     hypercorn = Hypercorn(site, idle_seconds=settings.idle_seconds, drain_seconds=settings.drain_seconds)
     async with trio.open_nursery() as background:
-        await background.start(hypercorn.run)
-        async with trio.open_nursery() as connections:
-            door = Door(
-                DoorContext(
+        listeners = await bind(settings.listen)
+        try:
+            await background.start(hypercorn.run)
+            async with trio.open_nursery() as connections:
+                context = DoorContext(
                     access=access,
                     sweeper=sweeper,
                     spawn=connections.start_soon,
@@ -145,20 +147,27 @@ async def open_door(
                     outside=Outside.from_web(settings),
                     relays=settings.fast_door,
                 )
-            )
-            async with trio.open_nursery() as accepting:
-                for listener in listeners:
-                    accepting.start_soon(door.accept_forever, listener, connections)
-                task_status.started([url_of(listener) for listener in listeners])
-                await stop.wait()
-                accepting.cancel_scope.cancel()
-            for listener in listeners:
-                listener.close()
-            door.drain()
-            site.drain(leaving())
-            await hypercorn.drain()
-            connections.cancel_scope.deadline = trio.current_time() + settings.drain_seconds
-        background.cancel_scope.cancel()
+                door = Door(context)
+                async with trio.open_nursery() as accepting:
+                    for listener in listeners:
+                        accepting.start_soon(door.accept_forever, listener, connections)
+                    task_status.started([url_of(listener) for listener in listeners])
+                    await stop.wait()
+                    accepting.cancel_scope.cancel()
+                # Closed before anything is drained: a newcomer is refused by the kernel, and can try elsewhere.
+                _close(listeners)
+                door.drain()
+                site.drain(leaving())
+                await hypercorn.drain()
+                connections.cancel_scope.deadline = trio.current_time() + settings.drain_seconds
+            hypercorn.finish()
+        finally:
+            _close(listeners)
+
+
+def _close(listeners: list[socket.socket]) -> None:
+    for listener in listeners:
+        listener.close()
 
 
 def _tune(sock: socket.socket) -> None:

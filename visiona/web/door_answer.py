@@ -17,7 +17,6 @@ from visiona.wire.http1.forward import answer_for_client, trailers_for_client
 from visiona.wire.http1.framing import CHUNKED, UNTIL_CLOSE, Chunked, Framing, UntilClose
 from visiona.wire.http1.head import RequestHead, ResponseHead
 
-
 ENDLESS_TYPES = (b"text/event-stream", b"multipart/x-mixed-replace")
 
 

@@ -56,8 +56,6 @@ _NO_IPV6 = frozenset({97, 99})
 
 
 def _listening(family: int, host: str, port: int, *, dual_stack: bool = False) -> socket.socket:
-    sock = socket.create_server(
-        (host, port), family=family, backlog=BACKLOG, dualstack_ipv6=dual_stack
-    )
+    sock = socket.create_server((host, port), family=family, backlog=BACKLOG, dualstack_ipv6=dual_stack)
     sock.setblocking(False)
     return sock

@@ -7,11 +7,14 @@ worker context and the lifespan that hypercorn/trio/run.py gives it.
 import logging
 import socket
 from collections.abc import Awaitable, Callable
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 import trio
+from h2.errors import ErrorCodes
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
+from hypercorn.protocol.h2 import H2Protocol
 from hypercorn.trio.lifespan import Lifespan
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
@@ -24,6 +27,9 @@ SEND_SECONDS = 60.0
 
 ASGIApp = Callable[..., Awaitable[None]]
 
+BREAK_STREAM: Final = "visiona.break_stream"
+"""Under this name each request's scope has, in its state, the way to break its own answer off."""
+
 
 class HandedStream:
     """A socket as Hypercorn's connection class uses one, which first yields what was already read."""
@@ -32,6 +38,7 @@ class HandedStream:
         self.socket = trio.socket.from_stdlib_socket(sock)
         self._stream = trio.SocketStream(self.socket)
         self._already_read = already_read
+        self.server: TCPServer | None = None
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """The next bytes; empty at the end."""
@@ -63,24 +70,26 @@ class Hypercorn:
     """Serves connections that are handed over. `run` must be running."""
 
     def __init__(self, app: ASGIApp, *, idle_seconds: float, drain_seconds: float) -> None:
-        self._app = ASGIWrapper(app)  # type: ignore[arg-type]
+        self._app = ASGIWrapper(app)
         self._config = _config(idle_seconds, drain_seconds)
         self._context = WorkerContext(None)
         self._state: dict[str, Any] = {}
+        self._finished = trio.Event()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Starts the app, and stops it when cancelled."""
+        """Starts the app, and stops it after `finish`."""
         lifespan = Lifespan(self._app, self._config, self._state)
         async with trio.open_nursery() as nursery:
             await nursery.start(lifespan.handle_lifespan)
             await lifespan.wait_for_startup()
             task_status.started()
-            try:
-                await trio.sleep_forever()
-            finally:
-                with trio.move_on_after(self._config.shutdown_timeout, shield=True):
-                    await lifespan.wait_for_shutdown()
-                nursery.cancel_scope.cancel()
+            await self._finished.wait()
+            await lifespan.wait_for_shutdown()
+            nursery.cancel_scope.cancel()
+
+    def finish(self) -> None:
+        """Every connection has ended: the app may stop."""
+        self._finished.set()
 
     async def drain(self) -> None:
         """Lets idle connections close and the others close after their answer."""
@@ -89,14 +98,29 @@ class Hypercorn:
     async def serve(self, sock: socket.socket, already_read: bytes) -> None:
         """One connection, to its end. What goes wrong in it stays in it."""
         stream = HandedStream(sock, already_read)
+        state: dict[str, Any] = {**self._state, BREAK_STREAM: partial(_break_stream, stream)}
         server = TCPServer(
             self._app,
             self._config,
             self._context,
-            ConnectionState(self._state.copy()),
+            ConnectionState(state),
             stream,  # type: ignore[arg-type]
         )
-        await contain("a connection of the web site", server.run, dict)
+        stream.server = server
+        try:
+            await contain("a connection of the web site", server.run, dict)
+        finally:
+            # Cancelled, it has not come to close its socket.
+            stream.socket.close()
+
+
+async def _break_stream(stream: HandedStream, send: Callable[..., Awaitable[None]]) -> None:
+    """Resets the HTTP/2 stream that `send` answers on; an unfinished answer would leave its client waiting."""
+    protocol = stream.server.protocol.protocol if stream.server is not None else None
+    stream_id = getattr(getattr(send, "__self__", None), "stream_id", None)
+    if isinstance(protocol, H2Protocol) and stream_id is not None:
+        protocol.connection.reset_stream(stream_id, error_code=ErrorCodes.INTERNAL_ERROR)
+        await protocol._flush()
 
 
 def _config(idle_seconds: float, drain_seconds: float) -> Config:

@@ -4,8 +4,8 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from visiona.domain.errors import DeviceBroke, TooMany, VisionaError
-from visiona.tunnel.errors import StreamRefused, TunnelError
+from visiona.domain.errors import DeviceOffline, TooMany, VisionaError
+from visiona.tunnel.errors import StreamRefused, TunnelClosed, TunnelError
 from visiona.web.proxy_access import Allowed
 from visiona.web.settings import WebSettings
 from visiona.wire.http1.forward import Crossing, client_address
@@ -67,4 +67,5 @@ def not_opened(error: TunnelError) -> VisionaError:
     """What a caller is told whose stream could not be opened."""
     if isinstance(error, StreamRefused):
         return TooMany("the device has too many requests in flight", retry_after_seconds=1)
-    return DeviceBroke("the connection to the device was just lost")
+    details = {"cause": error.cause} if isinstance(error, TunnelClosed) else None
+    return DeviceOffline("the connection to the device was just lost", details=details)

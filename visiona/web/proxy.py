@@ -1,0 +1,88 @@
+"""The device routes as raw ASGI, in front of the Quart app: for HTTP/2, and for connections that Hypercorn serves.
+
+The same exchange core as the door, the same rules, one layer slower. Quart would buffer uploads, cut long answers
+and cost a quarter of a millisecond; so device requests never reach it, and everything else passes to it untouched.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import trio
+
+from visiona.domain.errors import VisionaError
+from visiona.relay.deadlines import Limits, Sweeper
+from visiona.stores.errors import StoreUnavailable
+from visiona.web.pages import answer_to
+from visiona.web.proxy_access import Access
+from visiona.web.proxy_answer import Message, Receive, Send
+from visiona.web.proxy_crossing import Outside
+from visiona.web.proxy_http import HttpExchange
+from visiona.web.proxy_request import ProxyParts, header_getter, raw_target
+from visiona.web.proxy_websocket import WebSocketBridge
+from visiona.web.request_ids import request_id_from
+from visiona.web.targets import Target, check_form, device_target
+from visiona.wire.errors import RemoteProtocolError
+
+ASGIApp = Callable[[Any, Receive, Send], Awaitable[None]]
+
+
+class Proxy:
+    """An ASGI app around another one, which takes the device routes out."""
+
+    def __init__(
+        self,
+        site: ASGIApp,
+        access: Access,
+        sweeper: Sweeper,
+        *,
+        outside: Outside | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self._site = site
+        self._parts = ProxyParts(access, sweeper, limits or Limits(), outside or Outside())
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """See the ASGI specification."""
+        if scope["type"] not in {"http", "websocket"}:
+            await self._site(scope, receive, send)
+            return
+        try:
+            target = _target(scope)
+            if target is None:
+                await self._site(scope, receive, send)
+                return
+            await self._to_device(scope, receive, send, target)
+        except (VisionaError, RemoteProtocolError, StoreUnavailable) as error:
+            await refuse(error, scope, send)
+
+    def drain(self, error: VisionaError) -> None:
+        """What has no end is cut, for the server stops."""
+        for exchange in list(self._parts.endless):
+            exchange.give_up(error)
+
+    async def _to_device(self, scope: Message, receive: Receive, send: Send, target: Target) -> None:
+        if scope["type"] == "http":
+            await HttpExchange(self._parts, scope, receive, send).run(target)
+        else:
+            await WebSocketBridge(self._parts, scope, receive, send).run(target)
+
+
+def _target(scope: Message) -> Target | None:
+    method = scope.get("method", "GET").encode("latin-1")
+    raw = raw_target(scope)
+    check_form(method, raw)
+    return device_target(method, raw, header_getter(scope))
+
+
+async def refuse(error: Exception, scope: Message, send: Send) -> None:
+    """Answers a request that did not come to an exchange, or to whose exchange nothing was answered."""
+    get_header = header_getter(scope)
+    given = get_header(b"x-request-id")
+    status, headers, body = answer_to(
+        error, request_id_from(given.decode("latin-1") if given else None), get_header
+    )
+    kind = "http.response" if scope["type"] == "http" else "websocket.http.response"
+    lowered = [(name.lower(), value) for name, value in headers]
+    await send({"type": f"{kind}.start", "status": status, "headers": lowered})
+    await send({"type": f"{kind}.body", "body": body, "more_body": False})
+    await trio.lowlevel.checkpoint()

@@ -1,0 +1,108 @@
+"""The answer to one request in ASGI: the exchange's `Client`, whose pieces a task of the request delivers."""
+
+from collections import deque
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import trio
+
+from visiona.domain.errors import VisionaError
+from visiona.relay.exchange import Exchange
+from visiona.wire.http1.fields import Header
+from visiona.wire.http1.framing import NO_BODY, Framing
+from visiona.wire.http1.head import ResponseHead
+
+Message = MutableMapping[str, Any]
+Send = Callable[[Message], Awaitable[None]]
+Receive = Callable[[], Awaitable[Message]]
+
+
+class Inbox:
+    """What the exchange has to say, until the request's task asks for it.
+
+    Attributes:
+        head, framing: of the answer, once it is here.
+        trailers: once the answer is whole.
+        error: why there will be no (more of an) answer.
+        is_whole: everything was put in.
+    """
+
+    def __init__(self) -> None:
+        self.head: ResponseHead | None = None
+        self.framing: Framing = NO_BODY
+        self.trailers: tuple[Header, ...] = ()
+        self.error: VisionaError | None = None
+        self.is_whole = False
+        self._pieces: deque[bytes] = deque()
+        self._something = trio.Event()
+        self._room = trio.Event()
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing more will be put in."""
+        return self.is_whole or self.error is not None
+
+    @property
+    def is_full(self) -> bool:
+        """The request's task has not come to take what is here."""
+        return bool(self._pieces)
+
+    def answer_interim(self, head: ResponseHead) -> None:
+        """ASGI has no way to pass it on."""
+
+    def answer_head(self, head: ResponseHead, framing: Framing) -> None:
+        """See relay.exchange.Client."""
+        self.head = head
+        self.framing = framing
+
+    def answer_body(self, data: bytes) -> None:
+        """See relay.exchange.Client."""
+        self._pieces.append(data)
+
+    def answer_end(self, trailers: tuple[Header, ...]) -> None:
+        """See relay.exchange.Client."""
+        self.trailers = trailers
+        self.is_whole = True
+        self._room.set()
+
+    def answer_broken(self, error: VisionaError) -> None:
+        """See relay.exchange.Client."""
+        self.error = error
+        self._room.set()
+
+    def flush(self) -> None:
+        """See relay.exchange.Client."""
+        self._something.set()
+
+    def upload_room(self) -> None:
+        """See relay.exchange.Client."""
+        self._room.set()
+
+    async def wait_something(self) -> None:
+        """Until something was put in since the last time."""
+        await self._something.wait()
+        self._something = trio.Event()
+
+    async def wait_head(self) -> ResponseHead:
+        """The answer's head; raises why there is none."""
+        while self.head is None:
+            if self.error is not None:
+                raise self.error
+            await self.wait_something()
+        return self.head
+
+    def take(self) -> bytes:
+        """The next piece; empty: none is here."""
+        return self._pieces.popleft() if self._pieces else b""
+
+    async def send_up(self, exchange: Exchange, data: bytes) -> None:
+        """Sends a piece of the request's body as the stream has room for it; drops it when all is over."""
+        at = 0
+        while at < len(data) and not self.is_over:
+            space = exchange.upload_space_bytes
+            if space:
+                exchange.send_body(data[at : at + space])
+                at += space
+            else:
+                self._room = trio.Event()
+                await self._room.wait()

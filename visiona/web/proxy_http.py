@@ -1,0 +1,183 @@
+"""One HTTP exchange with a device through ASGI: body up, answer down, both as they come."""
+
+import trio
+
+from visiona.domain.errors import Invalid
+from visiona.relay.exchange import Exchange
+from visiona.tunnel.errors import TunnelError
+from visiona.web.access_log import log_access
+from visiona.web.door_answer import ENDLESS_TYPES
+from visiona.web.door_handover import BREAK_STREAM
+from visiona.web.pages import answer_to
+from visiona.web.proxy_access import Allowed
+from visiona.web.proxy_answer import Inbox, Message, Receive, Send
+from visiona.web.proxy_crossing import crossing_of, not_opened
+from visiona.web.proxy_request import ProxyParts, head_of, peer_of, request_id_text
+from visiona.web.request_ids import request_id_from
+from visiona.web.targets import Target
+from visiona.wire.http1.crossing import Crossing
+from visiona.wire.http1.forward import answer_headers, request_for_agent, trailers_for_client
+from visiona.wire.http1.framing import CHUNKED, NO_BODY, Chunked, NoBody, Sized, request_framing
+from visiona.wire.http1.head import ResponseHead
+
+
+class HttpExchange:
+    """One request of ASGI type `http` that is for a device."""
+
+    def __init__(self, parts: ProxyParts, scope: Message, receive: Receive, send: Send) -> None:
+        self._parts = parts
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._head = head_of(scope)
+        self._inbox = Inbox()
+        self._first: Message | None = None
+        self._is_gone = False
+
+    async def run(self, target: Target) -> None:
+        """From the head to the last byte of the answer. Raises only before anything was answered."""
+        started_at = trio.current_time()
+        allowed = await self._parts.allowed(self._head, target)
+        outside = self._parts.outside
+        address = outside.address_of(peer_of(self._scope), self._head)
+        request_id = request_id_from(request_id_text(self._head))
+        crossing = crossing_of(self._head, allowed, outside, address, request_id, is_websocket=False)
+        framing = await self._framing()
+        exchange = Exchange(
+            self._inbox,
+            self._head.method,
+            framing,
+            upgrade=False,
+            sweeper=self._parts.sweeper,
+            limits=self._parts.limits,
+        )
+        try:
+            status = await self._relay(exchange, allowed, crossing, framing)
+        finally:
+            self._parts.endless.pop(exchange, None)
+            exchange.leave()
+        log_access(
+            method=self._scope["method"],
+            path=self._head.target.decode("ascii", "replace"),
+            status=status,
+            seconds=trio.current_time() - started_at,
+            request_id=request_id,
+            address=address,
+            user_id=allowed.actor.user_id,
+            device_id=allowed.live.device_id,
+            tunnel_seconds=allowed.live.tunnel.rtt_seconds,
+        )
+
+    async def _framing(self) -> NoBody | Sized | Chunked:
+        """How long the body is. HTTP/2 says so by ending the stream, so there the first piece is looked at."""
+        framing = request_framing(self._head)
+        if self._scope["http_version"] in {"1.0", "1.1"} or not isinstance(framing, NoBody):
+            return framing
+        self._first = await self._receive()
+        ends_here = not self._first.get("body") and not self._first.get("more_body")
+        return NO_BODY if ends_here else CHUNKED
+
+    async def _relay(
+        self, exchange: Exchange, allowed: Allowed, crossing: Crossing, framing: NoBody | Sized | Chunked
+    ) -> int:
+        actor, live = allowed.actor, allowed.live
+        calls = self._parts.access.registry.calls
+        exchange.enter(calls, actor.user_id, actor.credential_id, live.device_id)
+        try:
+            exchange.start(
+                live.tunnel, request_for_agent(self._head, allowed.target.agent_target, crossing, framing)
+            )
+        except TunnelError as error:
+            raise not_opened(error) from error
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._upload, exchange, nursery.cancel_scope)
+            status = await self._deliver(exchange, crossing)
+            nursery.cancel_scope.cancel()
+        return 499 if self._is_gone else status
+
+    async def _upload(self, exchange: Exchange, scope: trio.CancelScope) -> None:
+        """Sends the body up, and from then on watches whether the client is still there."""
+        more = True
+        while True:
+            message = self._first or await self._next_message(more_body=more)
+            self._first = None
+            if message is None:
+                exchange.give_up(Invalid("the request's body took too long"))
+                return
+            if message["type"] == "http.disconnect":
+                self._is_gone = True
+                exchange.leave()
+                scope.cancel()
+                return
+            await self._inbox.send_up(exchange, message.get("body", b""))
+            if more and not message.get("more_body", False):
+                more = False
+                exchange.end_body()
+
+    async def _next_message(self, *, more_body: bool) -> Message | None:
+        """None: the client announced more of a body and sends nothing."""
+        limit = self._parts.limits.client_stall_seconds if more_body else float("inf")
+        with trio.move_on_after(limit):
+            return await self._receive()
+        return None
+
+    async def _deliver(self, exchange: Exchange, crossing: Crossing) -> int:
+        inbox = self._inbox
+        while inbox.head is None:
+            if inbox.error is not None:
+                return await self._refuse(inbox.error, crossing)
+            await inbox.wait_something()
+        await self._send_head(inbox.head, exchange, crossing)
+        while True:
+            while data := inbox.take():
+                if not await self._send_piece(data):
+                    return inbox.head.status
+                exchange.taken(len(data))
+            if inbox.is_over:
+                break
+            await inbox.wait_something()
+        if inbox.error is not None:
+            # Without its last message the answer is not whole, and Hypercorn closes the connection.
+            await break_stream(self._scope, self._send)
+            return inbox.head.status
+        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+        if self._sends_trailers:
+            trailers = [(name.lower(), value) for name, value in trailers_for_client(inbox.trailers)]
+            await self._send({"type": "http.response.trailers", "headers": trailers, "more_trailers": False})
+        return inbox.head.status
+
+    async def _send_head(self, head: ResponseHead, exchange: Exchange, crossing: Crossing) -> None:
+        if (head.get(b"content-type") or b"").lower().startswith(ENDLESS_TYPES):
+            self._parts.endless[exchange] = None
+        await self._send(
+            {
+                "type": "http.response.start",
+                "status": head.status,
+                "headers": answer_headers(head, crossing, self._inbox.framing),
+                "trailers": self._sends_trailers,
+            }
+        )
+
+    @property
+    def _sends_trailers(self) -> bool:
+        head = self._inbox.head
+        possible = "http.response.trailers" in self._scope.get("extensions", {})
+        return possible and head is not None and head.get(b"trailer") is not None
+
+    async def _send_piece(self, data: bytes) -> bool:
+        with trio.move_on_after(self._parts.limits.client_stall_seconds) as scope:
+            await self._send({"type": "http.response.body", "body": data, "more_body": True})
+        return not scope.cancelled_caught
+
+    async def _refuse(self, error: Exception, crossing: Crossing) -> int:
+        status, headers, body = answer_to(error, crossing.request_id.decode(), self._head.get)
+        lowered = [(name.lower(), value) for name, value in headers]
+        await self._send({"type": "http.response.start", "status": status, "headers": lowered})
+        await self._send({"type": "http.response.body", "body": body, "more_body": False})
+        return status
+
+
+async def break_stream(scope: Message, send: Send) -> None:
+    """Makes an answer end badly where leaving it unfinished is not enough: HTTP/2 needs its stream reset."""
+    if (breaker := scope.get("state", {}).get(BREAK_STREAM)) is not None:
+        await breaker(send)

@@ -51,6 +51,8 @@ class Answer(Channel):
                 self._release(name)
             case ["flood"]:
                 self.send_pattern(1, ENDLESS_BYTES)
+            case _:
+                pass  # the others wait for material or for FIN
 
     def _release(self, name: str) -> None:
         for channel in list(self.peer.channels.values()):
@@ -73,3 +75,5 @@ class Answer(Channel):
                 self.end()
             case ["flood"]:
                 self.peer.session.reset_stream(self.stream_id)
+            case _:
+                pass

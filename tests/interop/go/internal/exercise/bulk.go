@@ -109,6 +109,9 @@ func (d *Driver) goAway() (journal.Fields, error) {
 	if err := expect(io.LimitReader(stream, 50_000), 3, 50_000); err != nil {
 		return nil, err
 	}
+	if d.Brief {
+		return nil, nil
+	}
 	// A GoAway forbids the peer to open, not us. A peer that refuses us from then on is stricter than this library.
 	return journal.Fields{"opens_after_go_away": d.echo(4, 1000) == nil}, nil
 }

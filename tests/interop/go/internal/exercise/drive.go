@@ -130,7 +130,11 @@ func (d *Driver) halfCloseTheirs() (journal.Fields, error) {
 	if err := expect(stream, 9, 300_000); err != nil {
 		return nil, err
 	}
-	_, err = io.Copy(stream, pattern.Reader(4, 700_000))
+	size := int64(700_000)
+	if d.Brief {
+		size = 200_000 // less than a window: an acceptor of 2019 does not read after its own Close
+	}
+	_, err = io.Copy(stream, pattern.Reader(4, size))
 	_ = stream.Close()
 	return nil, err
 }

@@ -1,0 +1,39 @@
+from tests.web.world import World
+
+
+async def test_alive_is_not_ready() -> None:
+    world = World()
+    assert (await world.ask("GET", "/livez")).json == {"status": "ok"}
+    for path in ("/readyz", "/healthz"):
+        answer = await world.ask("GET", path)
+        assert (answer.status, answer.json["status"]) == (503, "unavailable")
+
+
+async def test_ready_names_the_store_that_fails_and_no_reason() -> None:
+    world = World()
+    world.board.report("store", ok=True)
+    answer = await world.ask("GET", "/readyz")
+    assert (answer.status, answer.json) == (200, {"status": "ok", "checks": {"store": "ok"}})
+    world.board.report("store", ok=False, why="disk /dev/secret is full")
+    answer = await world.ask("GET", "/readyz")
+    assert (answer.status, answer.json["failing"]) == (503, ["store"])
+    assert b"secret" not in answer.body
+    ada = await world.person()
+    detailed = (await ada.ask("GET", "/api/system/health")).data
+    assert detailed["checks"]["store"]["why"] == "disk /dev/secret is full"
+
+
+async def test_s06_draining_is_not_ready() -> None:
+    world = World()
+    world.board.report("store", ok=True)
+    world.board.drain()
+    answer = await world.ask("GET", "/healthz")
+    assert (answer.status, answer.json["status"]) == (503, "draining")
+
+
+async def test_info_counts_tunnels() -> None:
+    world = World()
+    ada = await world.person()
+    await world.connected(await world.paired(ada))
+    info = (await ada.ask("GET", "/api/system/info")).data
+    assert (info["name"], info["tunnels"]) == ("visiona", 1)

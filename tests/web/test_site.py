@@ -1,0 +1,145 @@
+import logging
+from collections.abc import Awaitable, Callable
+
+import pytest
+import trio
+from quart import Blueprint
+from visiona.domain.errors import DeviceOffline
+from visiona.stores.errors import StoreUnavailable
+from visiona.web.guards import PUBLIC
+from visiona.web.settings import WebSettings
+
+from tests.web.world import World
+
+
+def world_with(handler: Callable[[], Awaitable[str]], monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.setattr("visiona.web.guards.PUBLIC", PUBLIC | {("GET", "/test")})
+    world = World()
+    routes = Blueprint("test", __name__)
+    routes.get("/test")(handler)
+    world.site.register_blueprint(routes)
+    return world
+
+
+async def test_h22_nothing_of_the_api_is_cached_sniffed_or_framed() -> None:
+    world = World()
+    ada = await world.person()
+    for answer in (
+        await ada.ask("GET", "/api/devices"),
+        await world.ask("GET", "/api/devices"),
+        await world.ask("GET", "/me/x.css"),
+    ):
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+        assert "Set-Cookie" not in answer.headers
+        assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+@pytest.mark.parametrize("sent", ["abc", "0f8fad5b-d9cb-469f-a165-70867728950e", "req_1:2.3", "x" * 64])
+async def test_a_well_formed_request_id_comes_back(sent: str) -> None:
+    world = World()
+    answer = await world.ask("GET", "/livez", headers={"X-Request-Id": sent})
+    assert answer.headers["X-Request-Id"] == sent
+
+
+@pytest.mark.parametrize("sent", ["", " ", "a b", "x" * 65, "a\tb", "-x", "vAp_" + "0" * 20, "a;b", "é"])
+async def test_another_request_id_is_replaced(sent: str) -> None:
+    world = World()
+    answer = await world.ask("GET", "/livez", headers={"X-Request-Id": sent})
+    assert answer.headers["X-Request-Id"] not in {"", sent}
+    assert len(answer.headers["X-Request-Id"]) == 24
+
+
+async def test_a_bug_is_500_with_an_incident_and_one_traceback(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken() -> str:
+        raise ZeroDivisionError("the password is hush")
+
+    world = world_with(broken, monkeypatch)
+    answer = await world.ask("GET", "/test")
+    assert (answer.status, answer.code) == (500, "INTERNAL_ERROR")
+    assert b"hush" not in answer.body
+    assert b"ZeroDivision" not in answer.body
+    records = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert len(records) == 1
+    assert records[0].exc_info is not None
+    assert records[0].incident_id == answer.json["error"]["details"]["incident_id"]  # type: ignore[attr-defined]
+
+
+async def test_a_bug_beside_a_refusal_does_not_hide_behind_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken() -> str:
+        raise ExceptionGroup("both", [DeviceOffline("gone"), ZeroDivisionError("bug")])
+
+    world = world_with(broken, monkeypatch)
+    assert (await world.ask("GET", "/test")).status == 500
+    assert "ZeroDivisionError" in caplog.text
+
+
+async def test_a_refusal_in_a_group_of_one_is_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def offline() -> str:
+        raise ExceptionGroup("one", [DeviceOffline("gone", details={"since": None, "cause": "replaced"})])
+
+    world = world_with(offline, monkeypatch)
+    answer = await world.ask("GET", "/test")
+    assert (answer.status, answer.code) == (503, "DEVICE_OFFLINE")
+    assert answer.json["error"]["details"] == {"since": None, "cause": "replaced"}
+
+
+async def test_t11_a_store_that_is_down_is_503_with_a_time_and_no_driver_text(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def down() -> str:
+        raise StoreUnavailable("connect to db.internal:5432 refused", retry_after_seconds=3)
+
+    world = world_with(down, monkeypatch)
+    answer = await world.ask("GET", "/test")
+    assert (answer.status, answer.code, answer.headers["Retry-After"]) == (503, "STORE_UNAVAILABLE", "3")
+    assert b"db.internal" not in answer.body
+
+
+async def test_an_access_line_says_who_asked_what_and_holds_no_token(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "visiona.access")
+    world = World()
+    ada = await world.person()
+    token = (await ada.ask("POST", "/api/pairing/token")).data["token"]
+    await ada.ask("DELETE", f"/api/pairing/tokens/{token}?token={token}")
+    lines = [record.__dict__ for record in caplog.records if record.name == "visiona.access"]
+    assert len(lines) == 2
+    assert (lines[1]["method"], lines[1]["status"], lines[1]["user_id"]) == ("DELETE", 204, ada.user_id)
+    assert lines[1]["path"] == f"/api/pairing/tokens/{token[:8]}…"
+    assert not any(token in str(line) or ada.token in str(line) for line in lines)
+
+
+async def test_the_address_is_the_peers_unless_a_proxy_is_trusted(caplog: pytest.LogCaptureFixture) -> None:
+    from ipaddress import ip_network
+
+    caplog.set_level(logging.INFO, "visiona.access")
+    forwarded = {"X-Forwarded-For": "203.0.113.9"}
+    for trusted, expected in (((), "198.51.100.1"), ((ip_network("198.51.100.0/24"),), "203.0.113.9")):
+        world = World(settings=WebSettings(trusted_proxies=trusted))
+        await world.ask("GET", "/livez", headers=forwarded, scope_base={"client": ("198.51.100.1", 4000)})
+        assert caplog.records[-1].address == expected  # type: ignore[attr-defined]
+
+
+async def test_a_request_whose_client_left_is_cancelled_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = trio.Event()
+
+    async def waits() -> str:
+        try:
+            await trio.sleep_forever()
+        finally:
+            ended.set()
+        return ""
+
+    world = world_with(waits, monkeypatch)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(world.ask, "GET", "/test")
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    assert ended.is_set()

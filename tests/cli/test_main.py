@@ -1,0 +1,77 @@
+import errno
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from visiona.cli.commands import COMMANDS
+from visiona.cli.main import main, report
+from visiona.cli.output import CommandError, Exit
+from visiona.config import ConfigInvalid
+from visiona.domain.errors import Conflict, Invalid, NotFound
+from visiona.stores.errors import SchemaMismatch, StoreBusy, StoreUnavailable
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (ConfigInvalid(["a", "b"]), 2, "visiona: a [CONFIG_INVALID]\nvisiona: b [CONFIG_INVALID]\n"),
+        (CommandError("no", code="X"), 1, "visiona: no [X]\n"),
+        (Invalid("email: write one"), 2, "visiona: email: write one [VALIDATION_FAILED]\n"),
+        (NotFound("none"), 4, "visiona: none [NOT_FOUND]\n"),
+        (Conflict("twice"), 1, "visiona: twice [CONFLICT]\n"),
+        (StoreUnavailable("down"), 3, "visiona: down; nothing was changed, try again [STORE_UNAVAILABLE]\n"),
+        (StoreBusy("another"), 3, "visiona: another [STORE_BUSY]\n"),
+        (SchemaMismatch("newer"), 3, "visiona: newer [SCHEMA_MISMATCH]\n"),
+        (OSError(errno.EACCES, "Permission denied", "/x"), 1, "visiona: /x: Permission denied [SYSTEM]\n"),
+        (NotFound("line\nbreak\x1b[31m"), 4, "visiona: line break [31m [NOT_FOUND]\n"),
+    ],
+)
+def test_s07_what_goes_wrong_is_one_sentence_with_a_code(
+    error: Exception, code: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert report(error) == code
+    assert capsys.readouterr() == ("", said)
+
+
+def test_a_bug_is_not_dressed_up_as_a_mistake() -> None:
+    with pytest.raises(ZeroDivisionError):
+        report(ZeroDivisionError())
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["nosuch"], ["user"], ["user", "add"], ["token", "create"], ["config", "x"]]
+)
+def test_wrong_usage_is_2_and_says_how(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == Exit.USAGE
+    assert "usage: visiona" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", [command.name for command in COMMANDS])
+def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([name, "--help"]) == 0
+    assert f"usage: visiona {name}" in capsys.readouterr().out
+
+
+def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
+    assert all(command.summary in text for command in COMMANDS)
+
+
+def test_version_is_for_people_and_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["version"]) == 0
+    assert capsys.readouterr().out.startswith("visiona ")
+    assert main(["--json", "version"]) == 0
+    assert set(json.loads(capsys.readouterr().out)) == {"version", "python"}
+
+
+def test_it_runs_as_a_module_and_survives_a_closed_pipe(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "visiona", "version"], capture_output=True, text=True, timeout=15, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    script = f"{sys.executable} -m visiona config show | true; echo ${{PIPESTATUS[0]}}"
+    piped = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=15, check=False)
+    assert "Traceback" not in piped.stderr

@@ -1,0 +1,36 @@
+from tests.cli.conftest import Run
+
+PASSWORD = "correct horse battery"
+
+
+def test_an_account_is_made_listed_disabled_and_enabled(visiona: Run) -> None:
+    assert "no accounts yet" in visiona("user", "list").out
+    made = visiona(
+        "user", "add", "Ada@Example.com", "--password-stdin", "--name", "Ada", "--json", stdin=PASSWORD + "\n"
+    )
+    assert made.code == 0
+    assert (made.json["email"], made.json["name"], made.json["is_admin"]) == ("ada@example.com", "Ada", False)
+    assert PASSWORD not in made.out
+    assert visiona("user", "disable", "ada@example.com").out == "ada@example.com is disabled\n"
+    assert visiona("user", "disable", "ada@example.com").out == "ada@example.com was disabled already\n"
+    assert visiona("user", "list", "--json").json[0]["disabled_at"] is not None
+    assert visiona("user", "enable", made.json["id"], "--json").json["changed"] is True
+    table = visiona("user", "list").out.splitlines()
+    assert table[0].split() == ["EMAIL", "NAME", "ADMIN", "CREATED", "DISABLED", "ID"]
+    assert table[1].startswith("ada@example.com  Ada")
+
+
+def test_mistakes_are_sentences(visiona: Run) -> None:
+    assert visiona("user", "add", "nobody", "--password-stdin", stdin=PASSWORD).code == 2
+    assert visiona("user", "add", "a@b.c", "--password-stdin", stdin="short").code == 2
+    assert visiona("user", "add", "a@b.c", "--password-stdin", stdin="").code == 2
+    refused = visiona("user", "add", "a@b.c")
+    assert (refused.code, "--password-stdin" in refused.err) == (2, True)
+    assert visiona("user", "add", "a@b.c", "--password-stdin", stdin=PASSWORD).code == 0
+    twice = visiona("user", "add", "A@b.c", "--password-stdin", stdin=PASSWORD)
+    assert (twice.code, "[CONFLICT]" in twice.err) == (1, True)
+    assert visiona("user", "disable", "x@b.c").code == 4
+
+
+def test_a_password_is_never_an_argument(visiona: Run) -> None:
+    assert visiona("user", "add", "a@b.c", "--password", PASSWORD).code == 2

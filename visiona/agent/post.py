@@ -108,7 +108,6 @@ def _request(
     address: Address,
     path: str,
     payload: Mapping[str, str],
-    headers: Mapping[str, str],
 ) -> bytes:
     body = json.dumps(payload).encode()
     request = h11.Request(
@@ -135,7 +134,10 @@ async def _read_answer(connection: h11.Connection, stream: trio.abc.Stream) -> A
     while True:
         event = connection.next_event()
         if event is h11.NEED_DATA:
-            connection.receive_data(bytes(await stream.receive_some(16384)))
+            data = bytes(await stream.receive_some(16384))
+            if not data and not status:
+                raise trio.BrokenResourceError("closed before an answer")
+            connection.receive_data(data)
         elif isinstance(event, h11.Response):
             status = event.status_code
             retry_after = dict(event.headers).get(b"retry-after")
@@ -145,8 +147,6 @@ async def _read_answer(connection: h11.Connection, stream: trio.abc.Stream) -> A
                 raise h11.RemoteProtocolError("the answer is too long")
         elif isinstance(event, h11.EndOfMessage):
             return Answer(status, _object(body), _seconds(retry_after))
-        elif isinstance(event, h11.ConnectionClosed):
-            raise trio.BrokenResourceError("closed before an answer")
 
 
 def _object(body: bytes) -> Mapping[str, object]:

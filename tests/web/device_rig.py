@@ -5,6 +5,7 @@
 """
 
 import contextlib
+import socket
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -34,6 +35,7 @@ from visiona.web.proxy import Proxy
 from visiona.web.proxy_access import Access
 from visiona.web.proxy_crossing import Outside
 from visiona.web.settings import WebSettings
+from visiona.wire.http1.head import RequestHead
 from visiona.wire.yamux.limits import Limits as YamuxLimits
 from visiona.wire.yamux.limits import Role as YamuxRole
 
@@ -105,6 +107,7 @@ class FakeStores:
 class Rig:
     """What a test can touch."""
 
+    web: "Port"
     port: int
     registry: Registry
     stores: FakeStores
@@ -321,12 +324,30 @@ def device_record(device_id: str, **values: Any) -> Device:
     return replace(made, **values)
 
 
+@dataclass
+class Port:
+    """A web port and what stands behind it, without a device."""
+
+    number: int
+    registry: Registry
+    stores: FakeStores
+    sweeper: Sweeper
+    stop: trio.Event
+    agents_connected: list[tuple[bytes, bytes, str]]
+
+
+ConnectAgent = Callable[[socket.socket, RequestHead, bytes, str], Awaitable[None]]
+
+
 @asynccontextmanager
-async def open_rig(
-    layer: str, program: DeviceProgram, *, limits: Limits | None = None, web: WebSettings | None = None
-) -> AsyncIterator[Rig]:
-    """Everything, up and connected."""
-    ours, theirs = trio.testing.memory_stream_pair()
+async def open_port(
+    layer: str,
+    *,
+    limits: Limits | None = None,
+    web: WebSettings | None = None,
+    connect_agent: Callable[[Registry], ConnectAgent] | None = None,
+) -> AsyncIterator[Port]:
+    """The web port, up."""
     registry, stores, sweeper, stop = Registry(), FakeStores(), Sweeper(), trio.Event()
     connected: list[tuple[bytes, bytes, str]] = []
     settings = replace(
@@ -338,12 +359,32 @@ async def open_rig(
     access = Access(FakeCallers(), registry, stores)  # type: ignore[arg-type]
     proxy = Proxy(site, access, sweeper, outside=Outside.from_web(settings), limits=limits)
 
-    async def connect_agent(sock: Any, head: Any, leftover: bytes, peer: str) -> None:
+    async def note_agent(sock: socket.socket, head: RequestHead, leftover: bytes, peer: str) -> None:
         connected.append((head.target, leftover, peer))
         sock.close()
         await trio.lowlevel.checkpoint()
 
+    agents = connect_agent(registry) if connect_agent is not None else note_agent
+    async with trio.open_nursery() as nursery:
+        urls = await nursery.start(
+            lambda task_status: open_door(
+                settings, proxy, access, sweeper, agents, stop, limits=limits, task_status=task_status
+            )
+        )
+        try:
+            yield Port(int(urls[0].rpartition(":")[2]), registry, stores, sweeper, stop, connected)
+        finally:
+            nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def open_rig(
+    layer: str, program: DeviceProgram, *, limits: Limits | None = None, web: WebSettings | None = None
+) -> AsyncIterator[Rig]:
+    """Everything, up and connected."""
+    ours, theirs = trio.testing.memory_stream_pair()
     async with (
+        open_port(layer, limits=limits, web=web) as port,
         trio.open_nursery() as nursery,
         open_tunnel(WebSocketTransport(StreamPipe(ours), is_client=False), YamuxRole.SERVER) as tunnel,
         open_tunnel(
@@ -352,23 +393,20 @@ async def open_rig(
             limits=YamuxLimits(remote_may_open=True),
         ) as agent,
     ):
-        live = registry.admit(tunnel, session_of(str(uuid.UUID(int=7))))
-        stores.known[live.device_id] = device_record(live.device_id)
+        live = port.registry.admit(tunnel, session_of(str(uuid.UUID(int=7))))
+        port.stores.known[live.device_id] = device_record(live.device_id)
         nursery.start_soon(_serve_streams, agent, program)
-        urls = await nursery.start(
-            lambda task_status: open_door(
-                settings,
-                proxy,
-                access,
-                sweeper,
-                connect_agent,
-                stop,
-                limits=limits,
-                task_status=task_status,
-            )
+        rig = Rig(
+            port,
+            port.number,
+            port.registry,
+            port.stores,
+            port.sweeper,
+            live,
+            agent,
+            port.stop,
+            port.agents_connected,
         )
-        port = int(urls[0].rpartition(":")[2])
-        rig = Rig(port, registry, stores, sweeper, live, agent, stop, connected)
         try:
             yield rig
         finally:

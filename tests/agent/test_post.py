@@ -62,7 +62,7 @@ async def test_a_redirect_is_not_followed() -> None:
     ("said", "sentence"),
     [
         (b"", "broke"),
-        (b"SSH-2.0-OpenSSH\r\n", "does not speak HTTP"),
+        (b"SSH-2.0-OpenSSH\r\n\r\n", "does not speak HTTP"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{", "does not speak HTTP"),
         (answer(200, b"x" * (MAX_ANSWER_BYTES + 1)), "does not speak HTTP"),
     ],

@@ -46,7 +46,7 @@ def test_a_running_agent_is_known_by_its_lock_and_has_no_double(tmp_path: Path) 
         (Status(State.STOPPED, "", relay="https://r"), "stopped https://r"),
         (
             Status(State.WAITING, "", "it is away", "https://r", next_attempt_seconds=3.2),
-            "waiting https://r, next attempt in 3 s: it is away",
+            "away from https://r, next attempt in 3 s: it is away",
         ),
     ],
 )

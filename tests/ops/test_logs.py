@@ -58,6 +58,15 @@ def test_setting_up_again_replaces_what_was_there() -> None:
     assert len(lines_of(LogSettings())) == 1
 
 
+def test_setting_up_again_keeps_the_thread_that_writes_to_stderr() -> None:
+    first = setup_logging(LogSettings())
+    assert setup_logging(LogSettings("debug", "json")) is first
+    first.close()
+    second = setup_logging(LogSettings())
+    assert second is not first
+    second.close()
+
+
 def test_every_fault_of_the_settings_is_said_at_once() -> None:
     assert LogSettings().check() == []
     assert len(LogSettings("loud", "xml").check()) == 2

@@ -52,9 +52,12 @@ class Status:
 
     def sentence(self) -> str:
         """For a person: what, and why."""
-        text = f"{self.state.value} {'to' if self.state is State.CONNECTED else ''} {self.relay}".replace(
-            "  ", " "
-        )
+        towards = {
+            State.CONNECTED: "connected to",
+            State.CONNECTING: "connecting to",
+            State.WAITING: "away from",
+        }
+        text = f"{towards.get(self.state, self.state.value)} {self.relay}"
         if self.next_attempt_seconds is not None:
             text += f", next attempt in {self.next_attempt_seconds:.0f} s"
         return f"{text}: {self.why}" if self.why else text

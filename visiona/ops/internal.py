@@ -95,7 +95,9 @@ async def _read_answer(
         return 405, "text/plain", b"only GET\n"
     path = event.target.split(b"?", 1)[0].decode("latin-1")
     make = answers.get(path)
-    status, content_type, body = make() if make is not None else (404, "text/plain", b"/metrics /readyz /livez\n")
+    status, content_type, body = (
+        make() if make is not None else (404, "text/plain", b"/metrics /readyz /livez\n")
+    )
     return status, content_type, b"" if event.method == b"HEAD" else body
 
 
@@ -104,7 +106,9 @@ def _render(connection: h11.Connection, status: int, content_type: str, body: by
     if body:
         headers.append(("Content-Length", str(len(body))))
     head = connection.send(h11.Response(status_code=status, headers=headers))
-    return b"".join(filter(None, (head, connection.send(h11.Data(data=body)), connection.send(h11.EndOfMessage()))))
+    return b"".join(
+        filter(None, (head, connection.send(h11.Data(data=body)), connection.send(h11.EndOfMessage())))
+    )
 
 
 def _check(check: Check) -> dict[str, object]:

@@ -60,6 +60,11 @@ class LineWriter:
         self._wake.set()
         self._thread.join(timeout_seconds)
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closing.is_set()
+
     def statistics(self) -> WriterStatistics:
         """Counts so far."""
         return WriterStatistics(self._written, self._dropped, self._failed, len(self._lines))

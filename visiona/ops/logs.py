@@ -77,8 +77,8 @@ class LineHandler(logging.Handler):
 
     def __init__(self, line: Line, writer: LineWriter, gate: FloodGate) -> None:
         super().__init__()
+        self.writer = writer
         self._line = line
-        self._writer = writer
         self._gate = gate
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -94,7 +94,7 @@ class LineHandler(logging.Handler):
         except (TypeError, ValueError, KeyError, AttributeError) as error:
             # A wrong number of arguments, a broken __str__: a bug at the caller, which must not end the caller.
             line = f"a log record of {record.name} ({record.pathname}:{record.lineno}) has no text: {type(error).__name__}"
-        self._writer.put(line)
+        self.writer.put(line)
 
 
 def setup_logging(settings: LogSettings, output: BinaryIO | None = None) -> LineWriter:
@@ -103,16 +103,25 @@ def setup_logging(settings: LogSettings, output: BinaryIO | None = None) -> Line
     Warnings of the `warnings` module come along. The returned writer is closed at exit; its `statistics()` are for
     the metrics.
     """
-    if output is None and sys.stderr is not None:
-        output = getattr(sys.stderr, "buffer", None)
-    writer = LineWriter(output)
-    atexit.register(writer.close)
     root = logging.getLogger()
-    for old in [
-        handler for handler in root.handlers if isinstance(handler, LineHandler | logging.StreamHandler)
-    ]:
-        root.removeHandler(old)
+    writer = _writer_for(output, root)
+    for old in list(root.handlers):
+        # Exactly the standard handler: its subclasses belong to somebody (a test's capture, a debugger).
+        if isinstance(old, LineHandler) or type(old) is logging.StreamHandler:
+            root.removeHandler(old)
     root.addHandler(LineHandler(LINES[settings.format], writer, FloodGate()))
     root.setLevel(settings.level.upper())
     logging.captureWarnings(capture=True)
+    return writer
+
+
+def _writer_for(output: BinaryIO | None, root: logging.Logger) -> LineWriter:
+    """The writer that is there already where stderr is set up again (SIGHUP), so that nobody waits for its thread."""
+    if output is None:
+        for old in root.handlers:
+            if isinstance(old, LineHandler) and not old.writer.is_closed:
+                return old.writer
+        output = getattr(sys.stderr, "buffer", None)
+    writer = LineWriter(output)
+    atexit.register(writer.close)
     return writer

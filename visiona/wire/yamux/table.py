@@ -82,7 +82,7 @@ class StreamTable:
         self.strays.forget(stream_id)
         limits = self._limits
         if (
-            self.is_ending
+            self.is_refusing
             or len(self.streams) >= limits.max_streams
             or self.unaccepted >= limits.accept_backlog
         ):

@@ -1,0 +1,48 @@
+from datetime import timedelta
+
+import pytest
+from visiona.domain.notices import NoticeKind
+from visiona.services import housekeeping
+from visiona.services.housekeeping import purge_expired
+from visiona.stores.interfaces import Stores
+
+from tests.support.nouns import NOW, a_home, an_event, put
+
+LONG_AGO = NOW - timedelta(days=800)
+
+
+async def test_what_nobody_asks_for_any_more_is_forgotten(
+    every_stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stores = every_stores
+    monkeypatch.setattr(housekeeping, "BATCH_ROWS", 2)
+    home = await a_home(stores)
+    device = home.device()
+    old_pairing = [home.pairing_token(created_at=LONG_AGO) for _ in range(5)]
+    old_session = home.session_token(device, created_at=LONG_AGO, pairing_token_id=old_pairing[0].id)
+    old_access = home.access_token(created_at=LONG_AGO, expires_at=LONG_AGO + timedelta(days=1))
+    young = (home.pairing_token(), home.session_token(device), home.access_token())
+    await put(stores, device, *old_pairing, old_session, old_access, *young)
+    await put(stores, an_event(device, at=LONG_AGO), an_event(device))
+    for at in (LONG_AGO, LONG_AGO, NOW):
+        await stores.write(lambda tx, at=at: tx.notices.append(NoticeKind.DEVICE_DELETED, "d", at))
+    assert await purge_expired(stores, NOW) == {
+        "session_tokens": 1,
+        "pairing_tokens": 5,
+        "access_tokens": 1,
+        "device_events": 1,
+        "notices": 2,
+    }
+    assert await stores.read(lambda tx: tx.pairing_tokens.list_of_user(home.user.id, 10)) == [young[0]]
+    assert await stores.read(lambda tx: tx.session_tokens.list_of_user(home.user.id, 10)) == [young[1]]
+    assert await stores.read(lambda tx: tx.access_tokens.list_of_user(home.user.id, 10)) == [young[2]]
+
+
+async def test_p11_an_expired_session_token_is_remembered_for_a_year(stores: Stores) -> None:
+    home = await a_home(stores)
+    device = home.device()
+    token = home.session_token(device)
+    await put(stores, device, token)
+    year = token.expires_at + timedelta(days=365)
+    assert (await purge_expired(stores, year))["session_tokens"] == 0
+    assert (await purge_expired(stores, year + timedelta(seconds=1)))["session_tokens"] == 1

@@ -1,0 +1,104 @@
+import pytest
+from visiona.domain.access import Role
+from visiona.domain.errors import Conflict, Invalid, NotFound
+from visiona.domain.ids import UserId
+from visiona.domain.notices import NoticeKind
+from visiona.services import users
+from visiona.stores.errors import StoreConflict, StoreUnavailable
+from visiona.stores.interfaces import MAX_ROWS, Stores
+
+from tests.support.faults import FailingStores
+from tests.support.nouns import LATER, NOW, Home
+
+NOBODY = UserId("nobody")
+
+
+async def notices(stores: Stores) -> list[tuple[NoticeKind, str]]:
+    found = await stores.read(lambda tx: tx.notices.after(0, 100))
+    return [(notice.kind, notice.subject) for notice in found]
+
+
+async def test_a_new_user_has_a_personal_workspace(stores: Stores) -> None:
+    user = await users.add_user(stores, " Ada@Example.com", "hash", NOW, is_admin=True)
+    assert (user.email, user.name, user.is_admin, user.disabled_at) == ("ada@example.com", "ada", True, None)
+    ((workspace, role),) = await stores.read(lambda tx: tx.workspaces.list_of_user(user.id, 10))
+    assert (workspace.personal_of, workspace.name, role) == (user.id, "ada", Role.OWNER)
+
+
+async def test_a_name_is_cleaned_and_may_be_given(stores: Stores) -> None:
+    user = await users.add_user(stores, "ada@example.com", None, NOW, name="Ada\n Lovelace")
+    assert user.name == "Ada Lovelace"
+
+
+async def test_an_address_has_one_account(stores: Stores, home: Home) -> None:
+    with pytest.raises(Conflict, match=r"ada@example\.com"):
+        await users.add_user(stores, "ADA@example.com", None, NOW)
+    assert len(await users.list_users(stores)) == 1
+
+
+async def test_what_is_no_address_makes_no_account(stores: Stores) -> None:
+    with pytest.raises(Invalid):
+        await users.add_user(stores, "ada", None, NOW)
+    assert await users.list_users(stores) == []
+
+
+@pytest.mark.parametrize("fail_at", range(3))
+async def test_a_user_and_its_workspace_are_made_together_or_not_at_all(
+    every_stores: Stores, fail_at: int
+) -> None:
+    with pytest.raises(StoreUnavailable):
+        await users.add_user(FailingStores(every_stores, fail_at=fail_at), "ada@example.com", None, NOW)
+    assert await users.list_users(every_stores) == []
+    await users.add_user(every_stores, "ada@example.com", None, NOW)
+
+
+async def test_another_conflict_is_not_taken_for_a_known_address(stores: Stores) -> None:
+    class Colliding(FailingStores):
+        def count(self) -> None:
+            raise StoreConflict("no", about="workspace")
+
+    with pytest.raises(StoreConflict):
+        await users.add_user(Colliding(stores), "ada@example.com", None, NOW)
+
+
+async def test_all_users_are_listed_however_many(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(users, "MAX_ROWS", 3)
+    assert MAX_ROWS > 3
+    for number in range(7):
+        await users.add_user(stores, f"{number}@example.com", None, NOW)
+    assert [user.email[0] for user in await users.list_users(stores)] == list("0123456")
+
+
+async def test_a_user_is_found_by_address_or_id(stores: Stores, home: Home) -> None:
+    for name in (" ADA@example.com ", home.user.id):
+        assert await users.find_user(stores, name) == home.user
+    with pytest.raises(NotFound, match="bob"):
+        await users.find_user(stores, "bob@example.com")
+
+
+async def test_t45_disabling_tells_whoever_serves_once(stores: Stores, home: Home) -> None:
+    assert await users.disable_user(stores, home.user.id, NOW)
+    assert not await users.disable_user(stores, home.user.id, LATER)
+    assert await notices(stores) == [(NoticeKind.USER_DISABLED, home.user.id)]
+    assert (await users.find_user(stores, home.user.id)).disabled_at == NOW
+
+
+async def test_enabling_undoes_it(stores: Stores, home: Home) -> None:
+    await users.disable_user(stores, home.user.id, NOW)
+    assert await users.enable_user(stores, home.user.id)
+    assert not await users.enable_user(stores, home.user.id)
+    assert await users.find_user(stores, home.user.id) == home.user
+
+
+async def test_a_password_is_replaced(stores: Stores, home: Home) -> None:
+    await users.set_password(stores, home.user.id, "hash")
+    assert (await users.find_user(stores, home.user.id)).password_hash == "hash"
+
+
+async def test_nobody_cannot_be_changed(stores: Stores) -> None:
+    with pytest.raises(NotFound):
+        await users.disable_user(stores, NOBODY, NOW)
+    with pytest.raises(NotFound):
+        await users.enable_user(stores, NOBODY)
+    with pytest.raises(NotFound):
+        await users.set_password(stores, NOBODY, "hash")

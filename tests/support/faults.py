@@ -1,0 +1,66 @@
+"""Stores that fail on purpose, at the n-th question of a writing operation."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from visiona.stores.errors import StoreUnavailable
+from visiona.stores.interfaces import Stores, Tx
+
+T = TypeVar("T")
+
+
+class FailingStores:
+    """Like the stores behind it, until a writing operation asks its `fail_at`-th question (the first is 0).
+
+    Attributes:
+        asked: how many questions writing operations have asked.
+    """
+
+    def __init__(self, stores: Stores, *, fail_at: int | None = None, fail_writes: bool = False) -> None:
+        self._stores = stores
+        self._fail_at = fail_at
+        self._fail_writes = fail_writes
+        self.asked = 0
+        self.writes = 0
+
+    async def read(self, operation: Callable[[Tx], Awaitable[T]]) -> T:
+        return await self._stores.read(operation)
+
+    async def write(self, operation: Callable[[Tx], Awaitable[T]]) -> T:
+        self.writes += 1
+        if self._fail_writes:
+            raise StoreUnavailable("the disk of the database is full")
+        return await self._stores.write(lambda tx: operation(_FailingTx(tx, self)))  # type: ignore[arg-type]
+
+    async def ping(self) -> None:
+        await self._stores.ping()
+
+    async def change_mark(self) -> int:
+        return await self._stores.change_mark()
+
+    def count(self) -> None:
+        self.asked += 1
+        if self.asked - 1 == self._fail_at:
+            raise StoreUnavailable("the database broke")
+
+
+class _FailingTx:
+    def __init__(self, tx: Tx, stores: FailingStores) -> None:
+        self._tx = tx
+        self._stores = stores
+
+    def __getattr__(self, noun: str) -> "_FailingNoun":
+        return _FailingNoun(getattr(self._tx, noun), self._stores)
+
+
+class _FailingNoun:
+    def __init__(self, store: object, stores: FailingStores) -> None:
+        self._store = store
+        self._stores = stores
+
+    def __getattr__(self, method: str) -> Callable[..., Awaitable[Any]]:
+        async def ask(*args: object) -> Any:
+            self._stores.count()
+            return await getattr(self._store, method)(*args)
+
+        return ask

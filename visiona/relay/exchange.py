@@ -184,9 +184,10 @@ class Exchange:
             self._stream.consumed(count)
 
     def leave(self) -> None:
-        """The client is gone: the device is told at once, and nobody else."""
+        """The client is gone: the device is told at once, and nobody else. After a whole answer it says nothing."""
         self._client = None
-        self._drop_stream()
+        if self.phase is not Phase.LINGER:
+            self._drop_stream()
 
     def hang_up(self) -> None:
         """The client of a pipe is gone: what it said last still goes, then the stream ends, within a moment."""

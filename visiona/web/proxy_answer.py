@@ -33,6 +33,7 @@ class Inbox:
         self.trailers: tuple[Header, ...] = ()
         self.error: VisionaError | None = None
         self.is_whole = False
+        self._flushed = False
         self._pieces: deque[bytes] = deque()
         self._something = trio.Event()
         self._room = trio.Event()
@@ -66,12 +67,16 @@ class Inbox:
         self._room.set()
 
     def answer_broken(self, error: VisionaError) -> None:
-        """See relay.exchange.Client."""
+        """See relay.exchange.Client. What came in one piece with the fault is not shown to anybody."""
         self.error = error
+        if not self._flushed:
+            self.head = None
+            self._pieces.clear()
         self._room.set()
 
     def flush(self) -> None:
         """See relay.exchange.Client."""
+        self._flushed = self.head is not None
         self._something.set()
 
     def upload_room(self) -> None:

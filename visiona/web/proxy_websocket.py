@@ -56,6 +56,7 @@ class WebSocketBridge:
         self._head = head_of(scope, _handshake_headers(scope["headers"], self._key))
         self._inbox = Inbox()
         self._frames = Connection(ConnectionType.CLIENT)
+        self._subprotocol: bytes | None = None
         self._message: list[bytes] = []
         self._message_bytes = 0
 
@@ -75,7 +76,7 @@ class WebSocketBridge:
         try:
             head = await self._open(exchange, allowed, crossing)
             if head.status == 101:
-                await self._bridge(exchange, head)
+                await self._bridge(exchange)
             else:
                 await self._refused_by_device(exchange, head, crossing)
         finally:
@@ -105,14 +106,15 @@ class WebSocketBridge:
             raise not_opened(error) from error
         head = await self._inbox.wait_head()
         if head.status == 101:
+            offered = tuple(name.encode("latin-1") for name in self._scope["subprotocols"])
             try:
-                check_answer(head, self._key)
+                self._subprotocol = check_answer(head, self._key, offered_protocols=offered)
             except RemoteProtocolError as error:
                 raise DeviceBroke(f"the device's WebSocket handshake is wrong: {error}") from error
         return head
 
-    async def _bridge(self, exchange: Exchange, head: ResponseHead) -> None:
-        subprotocol = head.get(b"sec-websocket-protocol")
+    async def _bridge(self, exchange: Exchange) -> None:
+        subprotocol = self._subprotocol
         await self._send(
             {
                 "type": "websocket.accept",

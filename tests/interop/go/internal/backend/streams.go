@@ -8,6 +8,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"visiona.test/interop/internal/journal"
 	"visiona.test/interop/internal/pattern"
 )
 
@@ -15,7 +16,7 @@ func (b *Backend) streams() {
 	b.mux.HandleFunc("/slow", slow)
 	b.mux.HandleFunc("/sse", serverSentEvents)
 	b.mux.HandleFunc("/mjpeg", motionJPEG)
-	b.mux.HandleFunc("/hang", hang)
+	b.mux.HandleFunc("/hang", b.hang)
 	b.mux.HandleFunc("/stall", stall)
 }
 
@@ -77,8 +78,11 @@ func motionJPEG(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, "--frame--\r\n")
 }
 
-// hang never answers; ServeHTTP reports the cancellation.
-func hang(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+// hang never answers and reads no body; ServeHTTP reports the cancellation.
+func (b *Backend) hang(_ http.ResponseWriter, r *http.Request) {
+	b.journal.Say("hanging", journal.Fields{"request_id": r.Header.Get("X-Request-Id")})
+	<-r.Context().Done()
+}
 
 // stall sends a head, ?n= bytes of a longer body, and then nothing.
 func stall(w http.ResponseWriter, r *http.Request) {

@@ -115,6 +115,7 @@ async def _record_one(tx: Tx, report: Report) -> None:
             await tx.devices.set_connected(device_id, at, version, instance)
             event = DeviceEvent(event_id, device_id, EventKind.CONNECTED, at, detail=version)
         case Disconnected(device_id, at, cause, detail):
+            detail = label_or_none(detail)
             if cause is not Cause.REPLACED:
                 await tx.devices.set_disconnected(device_id, at, cause, detail)
             event = DeviceEvent(event_id, device_id, EventKind.DISCONNECTED, at, cause, detail)

@@ -11,7 +11,7 @@ from visiona.domain import labels
 from visiona.domain.access import Actor
 from visiona.domain.devices import Device, DeviceEvent, EventKind
 from visiona.domain.errors import NotFound
-from visiona.domain.ids import DeviceId, EventId, TokenId
+from visiona.domain.ids import DeviceId, EventId, TokenId, is_uuid
 from visiona.domain.notices import NoticeKind
 from visiona.domain.pages import Page, Position, position_of
 from visiona.services.minting import mint_id
@@ -161,7 +161,7 @@ async def _visible(tx: Tx, actor: Actor, device_id: DeviceId) -> Device:
 
 
 async def _existing(tx: Tx, device_id: DeviceId) -> Device:
-    device = await tx.devices.get_or_none(device_id)
+    device = await tx.devices.get_or_none(device_id) if is_uuid(device_id) else None
     if device is None or device.deleted_at is not None:
         raise NotFound("there is no such device")
     return device

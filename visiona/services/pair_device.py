@@ -10,7 +10,7 @@ from datetime import datetime
 from visiona.domain import labels
 from visiona.domain.access import Actor
 from visiona.domain.errors import NotFound, TooMany
-from visiona.domain.ids import DeviceId, TokenId, UserId, WorkspaceId
+from visiona.domain.ids import DeviceId, TokenId, UserId, WorkspaceId, is_uuid
 from visiona.domain.notices import NoticeKind
 from visiona.domain.pairing import MAX_LIVE_PER_USER, PAIRING_TOKEN_TTL, PairingToken
 from visiona.domain.tokens import SessionToken, TokenKind, token_hash, token_prefix
@@ -132,14 +132,14 @@ async def _pairing_or_none(tx: Tx, id_or_text: str) -> PairingToken | None:
     hashed = token_hash(id_or_text, TokenKind.PAIRING)
     if hashed is not None:
         return await tx.pairing_tokens.by_hash_or_none(hashed)
-    return await tx.pairing_tokens.get_or_none(TokenId(id_or_text))
+    return await tx.pairing_tokens.get_or_none(TokenId(id_or_text)) if is_uuid(id_or_text) else None
 
 
 async def _session_or_none(tx: Tx, id_or_text: str) -> SessionToken | None:
     hashed = token_hash(id_or_text, TokenKind.SESSION)
     if hashed is not None:
         return await tx.session_tokens.by_hash_or_none(hashed)
-    return await tx.session_tokens.get_or_none(TokenId(id_or_text))
+    return await tx.session_tokens.get_or_none(TokenId(id_or_text)) if is_uuid(id_or_text) else None
 
 
 def _listed_pairing(token: PairingToken) -> ListedToken:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from visiona.domain import labels
 from visiona.domain.access import Scope
 from visiona.domain.errors import Conflict, Invalid, NotFound
-from visiona.domain.ids import TokenId, UserId
+from visiona.domain.ids import TokenId, UserId, is_uuid
 from visiona.domain.notices import NoticeKind
 from visiona.domain.tokens import ACCESS_TOKEN_TTL, AccessToken, TokenKind, token_hash, token_prefix
 from visiona.services.minting import mint_id, mint_token
@@ -98,7 +98,7 @@ async def revoke_access_token(
     """
 
     async def revoke(tx: Tx) -> bool:
-        token = await tx.access_tokens.get_or_none(token_id)
+        token = await tx.access_tokens.get_or_none(token_id) if is_uuid(token_id) else None
         if token is None or (user_id is not None and token.user_id != user_id):
             raise NotFound("there is no such token")
         changed = await tx.access_tokens.revoke(token_id, now)

@@ -1,10 +1,11 @@
 """Accounts: made, listed, disabled and enabled again."""
 
+import contextlib
 from datetime import datetime
 
 from visiona.domain.access import Role
-from visiona.domain.errors import Conflict, NotFound
-from visiona.domain.ids import UserId, WorkspaceId
+from visiona.domain.errors import Conflict, Invalid, NotFound
+from visiona.domain.ids import UserId, WorkspaceId, is_uuid
 from visiona.domain.labels import label
 from visiona.domain.notices import NoticeKind
 from visiona.domain.users import User, normalised_email
@@ -70,15 +71,18 @@ async def list_users(stores: Stores) -> list[User]:
 
 async def find_user(stores: Stores, email_or_id: str) -> User:
     """The account with this address or id; raises NotFound."""
-    address = email_or_id.strip().lower()
+    name = email_or_id.strip().lower()
 
     async def look_up(tx: Tx) -> User | None:
-        return await tx.users.by_email_or_none(address) or await tx.users.get_or_none(UserId(address))
+        if is_uuid(name):
+            return await tx.users.get_or_none(UserId(name))
+        return await tx.users.by_email_or_none(normalised_email(name))
 
-    user = await stores.read(look_up)
-    if user is None:
-        raise NotFound(f"there is no account {email_or_id!r}")
-    return user
+    with contextlib.suppress(Invalid):
+        user = await stores.read(look_up)
+        if user is not None:
+            return user
+    raise NotFound(f"there is no account {email_or_id!r}")
 
 
 async def disable_user(stores: Stores, user_id: UserId, now: datetime) -> bool:

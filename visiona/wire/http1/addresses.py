@@ -48,9 +48,10 @@ def _address_or_none(text: str) -> Address | None:
         address = ip_address(text)
     except ValueError:
         return None
-    # A dual-stack listener sees IPv4 clients as ::ffff:a.b.c.d.
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return mapped or address
+    if isinstance(address, IPv4Address):
+        return address
+    # A dual-stack listener sees IPv4 clients as ::ffff:a.b.c.d; a zone is free text, and means nothing elsewhere.
+    return address.ipv4_mapped or IPv6Address(int(address))
 
 
 def _without_port(entry: str) -> str:

@@ -20,7 +20,7 @@ _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:;[\t\x20-\x7e\x80-\xff]*)?")
 _MAX_CHUNK_BYTES = (1 << 63) - 1
 
 # What a chunked reader waits for.
-_SIZE, _DATA, _DATA_END, _TRAILERS, _DONE = range(5)
+_SIZE, _DATA, _DATA_END, _TRAILERS = range(4)
 
 
 class BodyReader:
@@ -111,14 +111,19 @@ class BodyReader:
         if end >= 0:
             return end
         here = data[at : at + limit + 2]
-        if b"\n" in here or b"\r" in here[:-1] or len(here) >= limit + 2 or (limit == 0 and here != b"\r"):
-            self._refuse_line()
+        if b"\n" in here or b"\r" in here[:-1] or (self._state == _DATA_END and here != b"\r"):
+            raise self._broken()
+        if len(here) >= limit + 2:
+            raise self._too_long()
         return -1
 
-    def _refuse_line(self) -> None:
+    def _broken(self) -> RemoteProtocolError:
+        return RemoteProtocolError("a chunk that does not begin or end as chunks do", kind="chunk")
+
+    def _too_long(self) -> RemoteProtocolError:
         if self._state == _TRAILERS:
-            raise RemoteProtocolError("trailers that do not end", kind="head_too_large", status=431)
-        raise RemoteProtocolError("a chunk that does not begin or end as chunks do", kind="chunk")
+            return RemoteProtocolError("trailers that do not end", kind="head_too_large", status=431)
+        return self._broken()
 
     def _take_line(self, line: bytes) -> None:
         if self._state == _SIZE:
@@ -128,20 +133,16 @@ class BodyReader:
         elif line:
             self._trailer_bytes += len(line) + 2
             if len(self._trailers) >= MAX_HEADERS:
-                self._refuse_line()
+                raise self._too_long()
             self._trailers.append(parse_field_line(line))
         else:
-            self._state = _DONE
             self.done = True
 
     def _take_size(self, line: bytes) -> None:
         match = _CHUNK_LINE.fullmatch(line)
-        if match is None:
-            self._refuse_line()
-            return
+        if match is None or int(match[1], 16) > _MAX_CHUNK_BYTES:
+            raise self._broken()
         self._remaining = int(match[1], 16)
-        if self._remaining > _MAX_CHUNK_BYTES:
-            self._refuse_line()
         self._state = _DATA if self._remaining else _TRAILERS
 
 

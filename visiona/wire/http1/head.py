@@ -193,6 +193,8 @@ _Parser = httptools.HttpRequestParser | httptools.HttpResponseParser
 def _read_fields(
     data: bytes, make_parser: Callable[[_Collector], _Parser], *, status: int
 ) -> tuple[Header, ...]:
+    if not data.endswith(b"\r\n\r\n"):
+        raise _bad("the head does not end with an empty line", status=status)
     collector = _Collector()
     try:
         make_parser(collector).feed_data(data)
@@ -208,7 +210,7 @@ def _read_fields(
         too_many = 431 if status == 400 else status
         raise RemoteProtocolError(f"more than {MAX_HEADERS} fields", kind="head_too_large", status=too_many)
     # One line each, or the parser and we do not see the same thing: empty lines in front, an early end, bytes after it.
-    if data.count(b"\n") != len(fields) + 2 or not data.endswith(b"\r\n\r\n"):
+    if data.count(b"\n") != len(fields) + 2:
         raise _bad("the head is not one line a field", status=status)
     return tuple(fields)
 

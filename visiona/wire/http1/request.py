@@ -11,7 +11,7 @@ from visiona.wire.http1.cookies import cookie_for_agent
 from visiona.wire.http1.crossing import Crossing
 from visiona.wire.http1.fate import KNOWN_IN_REQUESTS, Fate, droppable_by_name, request_fate
 from visiona.wire.http1.fields import Header, is_token, is_value
-from visiona.wire.http1.framing import Chunked, Framing, NoBody, Sized, UntilClose
+from visiona.wire.http1.framing import Chunked, NoBody, Sized
 from visiona.wire.http1.head import REFUSED_METHODS, VISIBLE, RequestHead, check_single_fields
 from visiona.wire.http1.nominated import named_by_connection
 
@@ -21,7 +21,9 @@ _INNER_LINES = 7
 """Line ends within our own pieces: Host 1, the client 5, the empty line 2, less the join after the last line."""
 
 
-def request_for_agent(head: RequestHead, target: bytes, crossing: Crossing, framing: Framing) -> bytes:
+def request_for_agent(
+    head: RequestHead, target: bytes, crossing: Crossing, framing: NoBody | Sized | Chunked
+) -> bytes:
     """The whole head for the device, with its empty line.
 
     A sized body stays sized and a chunked one chunked, so the caller forwards pieces or chunks accordingly. `Expect` does
@@ -124,15 +126,11 @@ def _about_the_client(crossing: Crossing) -> bytes:
     )
 
 
-def _about_the_body(crossing: Crossing, framing: Framing) -> bytes:
+def _about_the_body(crossing: Crossing, framing: NoBody | Sized | Chunked) -> bytes:
     """Connection, the framing, and the empty line. `close`: a stream carries one exchange."""
     connection = b"Upgrade\r\nUpgrade: websocket" if crossing.is_websocket else b"close"
-    match framing:
-        case Sized(length):
-            return b"Connection: %b\r\nContent-Length: %d\r\n\r\n" % (connection, length)
-        case Chunked():
-            return b"Connection: %b\r\nTransfer-Encoding: chunked\r\n\r\n" % connection
-        case NoBody():
-            return b"Connection: %b\r\n\r\n" % connection
-        case UntilClose():
-            raise LocalProtocolError("a request's body does not end with the stream")
+    if isinstance(framing, NoBody):
+        return b"Connection: %b\r\n\r\n" % connection
+    if isinstance(framing, Sized):
+        return b"Connection: %b\r\nContent-Length: %d\r\n\r\n" % (connection, framing.length)
+    return b"Connection: %b\r\nTransfer-Encoding: chunked\r\n\r\n" % connection

@@ -1,0 +1,58 @@
+from collections.abc import Callable
+
+import pytest
+from visiona.wire.http1.fate import (
+    HOP_BY_HOP,
+    KNOWN_IN_ANSWERS,
+    KNOWN_IN_REQUESTS,
+    Fate,
+    answer_fate,
+    droppable_by_name,
+    request_fate,
+)
+
+
+@pytest.mark.parametrize("name", sorted(HOP_BY_HOP))
+def test_h02_hop_by_hop_fields_cross_in_neither_direction(name: bytes) -> None:
+    assert request_fate(name) is Fate.DROP
+    assert answer_fate(name) is Fate.DROP
+
+
+@pytest.mark.parametrize(
+    ("known", "fate"), [(KNOWN_IN_REQUESTS, request_fate), (KNOWN_IN_ANSWERS, answer_fate)]
+)
+def test_what_is_known_beforehand_is_what_would_be_judged(
+    known: dict[bytes, bytes], fate: Callable[[bytes], Fate]
+) -> None:
+    for name, start in known.items():
+        assert fate(name.lower()) is (Fate.PASS if start else Fate.DROP)
+        assert start in {b"", name + b": "}
+
+
+@pytest.mark.parametrize("name", [b"cookie", b"authorization", b"sec-websocket-key"])
+def test_fields_with_a_rule_of_their_own_are_not_known_beforehand(name: bytes) -> None:
+    assert name not in KNOWN_IN_REQUESTS
+    assert name.title() not in KNOWN_IN_REQUESTS
+
+
+@pytest.mark.parametrize("name", [b"set-cookie", b"location", b"cache-control", b"refresh"])
+def test_an_answer_s_fields_with_a_rule_of_their_own_are_not_known_beforehand(name: bytes) -> None:
+    assert name not in KNOWN_IN_ANSWERS
+    assert name.title() not in KNOWN_IN_ANSWERS
+
+
+@pytest.mark.parametrize("name", [b"sec_websocket_key", b"sec-websocket_key"])
+def test_underscore_twins_of_upgrade_fields_do_not_cross_without_an_upgrade(name: bytes) -> None:
+    assert request_fate(name) is Fate.WITH_UPGRADE
+
+
+@pytest.mark.parametrize("name", [b"author_ization", b"x-cookie", b"cookies"])
+def test_names_that_only_resemble_others_cross(name: bytes) -> None:
+    assert request_fate(name) is Fate.PASS
+
+
+@pytest.mark.parametrize(
+    ("option", "droppable"), [(b"x-hop", True), (b"cookie", False), (b"if-match", False), (b"sec-x", False)]
+)
+def test_h02_connection_may_name_some_fields_and_not_others(option: bytes, droppable: bool) -> None:
+    assert droppable_by_name(option) is droppable

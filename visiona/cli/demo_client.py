@@ -1,0 +1,112 @@
+"""A small HTTP client for the demo: answers are read as they arrive, because that they arrive at once is the point."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import h11
+import trio
+
+from visiona.agent.addresses import Address
+
+READ_BYTES = 64 * 1024
+
+
+class Unexpected(Exception):
+    """Something was not as it should be; the message says what."""
+
+
+@dataclass(slots=True)
+class Answer:
+    """An answer whose head has arrived."""
+
+    status: int
+    headers: Mapping[str, str]
+    _connection: h11.Connection
+    _stream: trio.abc.Stream
+    _rest: list[bytes] = field(default_factory=list)
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """The body, piece by piece as it comes in."""
+        while not isinstance(event := await _next_event(self._connection, self._stream), h11.EndOfMessage):
+            if isinstance(event, h11.Data):
+                yield bytes(event.data)
+
+    async def body(self) -> bytes:
+        """All of it."""
+        return b"".join([piece async for piece in self.pieces()])
+
+    async def events(self) -> AsyncIterator[tuple[str, Any]]:
+        """The body read as server-sent events: kind and JSON data."""
+        buffer = b""
+        async for piece in self.pieces():
+            buffer += piece
+            while b"\n\n" in buffer:
+                block, _, buffer = buffer.partition(b"\n\n")
+                fields = dict(line.split(": ", 1) for line in block.decode().splitlines() if ": " in line)
+                yield fields.get("event", "message"), json.loads(fields.get("data", "null"))
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Asks one site as one caller. A connection a request: nothing is shared, so anything may be left half-read."""
+
+    site: Address
+    token: str
+
+    @asynccontextmanager
+    async def request(self, method: str, path: str, payload: object = None) -> AsyncIterator[Answer]:
+        """One exchange; leaving the block early hangs up.
+
+        Raises:
+            Unexpected: the connection broke, or it was not HTTP.
+        """
+        body = b"" if payload is None else json.dumps(payload).encode()
+        headers = [
+            ("Host", self.site.authority),
+            ("Authorization", f"Bearer {self.token}"),
+            ("Connection", "close"),
+        ]
+        if payload is not None:
+            headers.append(("Content-Type", "application/json"))
+        if method != "GET":
+            headers.append(("Content-Length", str(len(body))))
+        connection = h11.Connection(h11.CLIENT)
+        stream = await trio.open_tcp_stream(self.site.host, self.site.port)
+        async with stream:
+            parts = (
+                connection.send(h11.Request(method=method, target=self.site.path + path, headers=headers)),
+                connection.send(h11.Data(data=body)),
+                connection.send(h11.EndOfMessage()),
+            )
+            await stream.send_all(b"".join(part for part in parts if part))
+            head = await _next_event(connection, stream)
+            while isinstance(head, h11.InformationalResponse):
+                head = await _next_event(connection, stream)
+            if not isinstance(head, h11.Response):
+                raise Unexpected(f"{method} {path}: the connection ended before an answer")
+            named = {name.decode(): value.decode("latin-1") for name, value in head.headers}
+            yield Answer(head.status_code, named, connection, stream)
+
+    async def call(self, method: str, path: str, payload: object = None, *, expect: int = 200) -> Any:  # noqa: ANN401
+        """A JSON route: gives `data` of the envelope; raises Unexpected for another status."""
+        async with self.request(method, path, payload) as answer:
+            body = await answer.body()
+            if answer.status != expect:
+                raise Unexpected(
+                    f"{method} {path} answered {answer.status}: {body[:300].decode(errors='replace')}"
+                )
+        return json.loads(body).get("data") if body else None
+
+
+async def _next_event(connection: h11.Connection, stream: trio.abc.Stream) -> h11.Event:
+    try:
+        while (event := connection.next_event()) is h11.NEED_DATA:
+            connection.receive_data(bytes(await stream.receive_some(READ_BYTES)))
+    except (h11.RemoteProtocolError, trio.BrokenResourceError) as error:
+        raise Unexpected(f"the answer broke off: {error}") from error
+    if isinstance(event, type):
+        raise Unexpected("the connection was paused in a way that no answer is")
+    return event

@@ -477,3 +477,12 @@ def test_an_answered_ping_tells_the_round_trip() -> None:
     assert sent(session) == frames.ping(opaque)
     assert session.receive_data(frames.ping(opaque, ACK), 10.5) == [PingAcked(opaque, 0.5)]
     assert session.rtt_seconds == 0.5
+
+
+def test_an_acknowledgement_on_a_cut_data_frame_ends_nothing() -> None:
+    session = relay()
+    stream_id = opened(session)
+    stream = frames.data(stream_id, b"ab", ACK)
+    assert session.receive_data(stream[:13], 0.0) == [DataReceived(stream_id, b"a")]
+    assert session.receive_data(stream[13:], 0.0) == [DataReceived(stream_id, b"b")]
+    assert session.statistics().unacked_streams == 0

@@ -470,3 +470,29 @@ def test_views_of_memory_are_taken_as_well_as_bytes() -> None:
     session = Session(Role.SERVER)
     session.receive_data(memoryview(bytearray(frames.ping(5))), 0.0)
     assert sent(session) == frames.ping(5, 2)
+
+
+def test_a_body_that_does_not_come_is_overdue() -> None:
+    session = Session(Role.SERVER)
+    assert not session.frame_body_overdue(1000.0)
+    session.receive_data(frames.data(2, b"abc")[:14], 1000.0)
+    assert session.frame_body_overdue(1060.1)
+
+
+def test_the_round_trip_is_known_after_the_first_answer(pair: Pair, opener: End) -> None:
+    assert opener.session.rtt_seconds is None
+    opener.session.ping(pair.now)
+    pair.now += 0.25
+    pair.settle()
+    assert opener.session.rtt_seconds == 0.25
+    assert opener.session.statistics().rtt_seconds == 0.25
+
+
+def test_a_starved_stream_hears_of_room_once_though_it_left_in_many_frames() -> None:
+    session = Session(Role.SERVER)
+    stream_id = session.open_stream()
+    session.receive_data(frames.credit(stream_id, 1 << 20), 0.0)
+    session.send_data(stream_id, bytes(session.room(stream_id)))
+    assert session.room(stream_id) == 0
+    session.data_to_send(1 << 20)
+    assert session.events() == [Writable(stream_id)]

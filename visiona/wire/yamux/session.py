@@ -264,13 +264,10 @@ class Session:
     def _relieve(self) -> None:
         """Acts on lanes that were emptied: ended streams are forgotten, starved ones hear of the room."""
         outbox = self._outbox
-        streams = self._table.streams
-        relieved = list(streams.values()) if outbox.eased else outbox.relieved.copy()
+        relieved = list(self._table.streams.values()) if outbox.eased else outbox.relieved.copy()
         outbox.eased = False
         outbox.relieved.clear()
         for stream in relieved:
-            if stream.stream_id not in streams:
-                continue
             self._table.drained(stream)
             if stream.starved and outbox.room(stream):
                 stream.starved = False

@@ -19,6 +19,8 @@ from visiona.cli.main import main
 from visiona.cli.output import CommandError
 from visiona.cli.ready_file import ReadyFile
 from visiona.config import ConfigInvalid, Loaded, Settings, read
+from visiona.ops.log_writer import LineWriter
+from visiona.ops.logs import LogSettings
 
 BOUND = Bound("http://127.0.0.1:1", "ws://127.0.0.1:2", "http://127.0.0.1:3")
 
@@ -95,7 +97,7 @@ def test_s06_a_broken_configuration_changes_nothing(
     def broken() -> Loaded:
         raise ConfigInvalid(["web.listen: wrong", "log.level: wrong"])
 
-    serve.Reloader(loaded(), broken)()
+    serve.Reloader(loaded(), broken, LineWriter(None))()
     assert [record.fault for record in caplog.records] == ["web.listen: wrong", "log.level: wrong"]  # type: ignore[attr-defined]
 
 
@@ -104,11 +106,20 @@ def test_a_reload_uses_what_it_can_and_says_what_needs_a_restart(
 ) -> None:
     caplog.set_level(logging.INFO)
     used: list[str] = []
-    monkeypatch.setattr("visiona.cli.serve.setup_logging", lambda settings: used.append(settings.level))
+
+    def setup(settings: LogSettings) -> LineWriter:
+        used.append(settings.level)
+        return LineWriter(None)
+
+    monkeypatch.setattr("visiona.cli.serve.setup_logging", setup)
+    first = LineWriter(None)
     changed = loaded(VISIONA_LOG_LEVEL="debug", VISIONA_WEB_LISTEN=":1")
-    reload = serve.Reloader(loaded(), lambda: changed)
+    reload = serve.Reloader(loaded(), lambda: changed, first)
     reload()
     reload()
+    assert first.is_closed
+    assert not reload.logs.is_closed
+    reload.logs.close()
     assert used == ["debug"]
     said = [(record.changed, record.needs_restart) for record in caplog.records]  # type: ignore[attr-defined]
     assert said == [("log.level", "web.listen"), ("nothing", "web.listen")]

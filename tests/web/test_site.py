@@ -3,6 +3,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 import trio
+import trio.lowlevel
 from quart import Blueprint
 from visiona.domain.errors import DeviceOffline
 from visiona.stores.errors import StoreUnavailable
@@ -143,3 +144,66 @@ async def test_a_request_whose_client_left_is_cancelled_quietly(monkeypatch: pyt
         await trio.testing.wait_all_tasks_blocked()
         nursery.cancel_scope.cancel()
     assert ended.is_set()
+
+
+async def early_status(world: World, length: int, sent: bytes) -> int:
+    """The status of an answer to a body that never ends."""
+    headers = {"Content-Type": "application/json", "Content-Length": str(length)}
+    connection = world.client.request("/api/pairing/exchange", method="POST", headers=headers)
+    async with connection:
+        await connection.send(sent)
+        with trio.fail_after(30):
+            response = await connection.as_response()
+    return int(response.status_code)
+
+
+async def test_h11_a_body_that_never_ends_is_answered_408(autojump_clock: trio.testing.MockClock) -> None:
+    assert await early_status(World(), 100, b'{"pairing_token":') == 408
+
+
+async def test_h12_a_body_announced_as_too_large_is_413_before_it_comes() -> None:
+    assert await early_status(World(), 2**40, b"{") == 413
+
+
+async def test_a_bug_in_finishing_an_answer_is_500_too(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(**line: object) -> None:
+        raise ZeroDivisionError("bug")
+
+    world = World()
+    monkeypatch.setattr("visiona.web.site.log_access", broken)
+    answer = await world.ask("GET", "/livez")
+    assert (answer.status, answer.code) == (500, "INTERNAL_ERROR")
+    assert "ZeroDivisionError" in caplog.text
+
+
+async def test_a_websocket_to_nowhere_is_refused() -> None:
+    world = World()
+    sent: list[dict[str, object]] = []
+
+    async def receive() -> dict[str, object]:
+        if not sent:
+            return {"type": "websocket.connect"}
+        await trio.sleep_forever()
+        raise AssertionError
+
+    async def send(message: dict[str, object]) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "websocket",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "scheme": "ws",
+        "path": "/api/devices",
+        "raw_path": b"/api/devices",
+        "query_string": b"",
+        "headers": [(b"x-request-id", b"mine")],
+        "subprotocols": [],
+        "extensions": {"websocket.http.response": {}},
+    }
+    await world.site(scope, receive, send)  # type: ignore[arg-type]
+    assert sent[0]["type"] == "websocket.http.response.start"
+    assert sent[0]["status"] == 400
+    assert b'"request_id":"mine"' in sent[1]["body"]  # type: ignore[operator]

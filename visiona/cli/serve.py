@@ -21,6 +21,7 @@ from visiona.cli.output import CommandError, Exit, print_note
 from visiona.cli.ready_file import ReadyFile, ready_file
 from visiona.config import ConfigInvalid, Loaded, Settings, from_process
 from visiona.domain.listen import ListenAddress
+from visiona.ops.log_writer import LineWriter
 from visiona.ops.logs import setup_logging
 
 log = logging.getLogger(__name__)
@@ -51,15 +52,16 @@ def serve(arguments: argparse.Namespace) -> int:
     for warning in loaded.warnings:
         print_note(f"warning: {warning}")
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
-    logs = setup_logging(loaded.settings.log)
-    reload = Reloader(loaded, partial(from_process, arguments.config, arguments.set))
+    reload = Reloader(
+        loaded, partial(from_process, arguments.config, arguments.set), setup_logging(loaded.settings.log)
+    )
     try:
         with ready_file(arguments.ready_file) as ready:
             trio.run(run_until_told, loaded.settings, ready, reload)
     except* OSError as group:
         raise _start_failure(group, loaded.settings) from group
     finally:
-        logs.close()
+        reload.logs.close()
     return Exit.OK
 
 
@@ -100,9 +102,14 @@ async def listen_to_signals(
 
 
 class Reloader:
-    """What SIGHUP does: a broken configuration changes nothing, a good one what can be changed while running."""
+    """What SIGHUP does: a broken configuration changes nothing, a good one what can be changed while running.
 
-    def __init__(self, loaded: Loaded, read_again: Callable[[], Loaded]) -> None:
+    Attributes:
+        logs: the writer in use; whoever ends the process closes it.
+    """
+
+    def __init__(self, loaded: Loaded, read_again: Callable[[], Loaded], logs: LineWriter) -> None:
+        self.logs = logs
         self._loaded = loaded
         self._read_again = read_again
 
@@ -116,7 +123,8 @@ class Reloader:
             return
         changed = {name for name, value in loaded.values.items() if value != self._loaded.values[name]}
         if changed & RELOADABLE:
-            setup_logging(loaded.settings.log)
+            before, self.logs = self.logs, setup_logging(loaded.settings.log)
+            before.close()
         log.info(
             "configuration read again",
             extra={

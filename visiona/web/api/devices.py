@@ -13,7 +13,7 @@ from visiona.domain.devices import Accelerator, Device, DeviceEvent, RemoteStatu
 from visiona.domain.errors import NotFound
 from visiona.domain.ids import DeviceId, is_uuid
 from visiona.domain.notices import NoticeKind
-from visiona.relay.registry import Cut, Registry
+from visiona.relay.registry import Registry
 from visiona.services.devices import device_events, get_device, list_devices, rename_and_tag, unpair
 from visiona.stores.interfaces import Stores
 from visiona.web.answers import Json, listed, moment, ok, page_asked, without_nothing
@@ -69,10 +69,10 @@ def device_routes(
     async def end(device_id: str) -> Response:
         actor = current_actor(Scope.DEVICES_WRITE)
         ended = await unpair(stores, actor, _id(device_id), now())
-        cut = Cut()
+        # The device's end first: it is the cause to be on record, not that of its tokens, which follows from it.
+        cut = revoking.at_once(NoticeKind.DEVICE_DELETED, ended.device_id)
         for token_id in ended.session_tokens:
             cut = cut.plus(revoking.at_once(NoticeKind.SESSION_TOKEN_REVOKED, token_id))
-        cut = cut.plus(revoking.at_once(NoticeKind.DEVICE_DELETED, ended.device_id))
         return ok(
             {
                 "device_id": ended.device_id,

@@ -22,5 +22,5 @@ async def contain(
     """
     try:
         await work()
-    except Exception:  # noqa: BLE001 - the reason is this module's docstring
+    except Exception:
         logger.exception("%s failed; only this connection is closed", name, extra=facts())

@@ -19,11 +19,14 @@ class Crowd:
     def __len__(self) -> int:
         return self._count
 
-    def enter(self, address: str) -> bool:
-        """Counts a newcomer; False if there are too many already and it must go."""
+    def enter(self, address: str, *, limited: bool = True) -> bool:
+        """Counts a newcomer; False if there are too many already and it must go.
+
+        `limited` is false for a proxy of our own, behind whose address everybody is.
+        """
         key = address_key(address)
         here = self._of.get(key, 0)
-        if self._count >= self._total or here >= self._per_address:
+        if self._count >= self._total or (limited and here >= self._per_address):
             return False
         self._of[key] = here + 1
         self._count += 1

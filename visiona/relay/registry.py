@@ -139,12 +139,14 @@ class Registry:
 
     Attributes:
         calls: what runs over them, so that one cut ends both.
+        cut_count: grows with every cut, also of what is not here: who was checked before it must be checked again.
         watchers: told of every StatusChange, at once; plain functions that must neither block nor raise.
     """
 
     def __init__(self, calls: LiveCalls | None = None, now: Callable[[], datetime] = clock.now) -> None:
         self.calls = calls if calls is not None else LiveCalls()
         self.watchers: list[Callable[[StatusChange], None]] = []
+        self.cut_count = 0
         self._now = now
         self._live: dict[DeviceId, LiveTunnel] = {}
         self._offline: OrderedDict[DeviceId, Offline] = OrderedDict()
@@ -208,16 +210,19 @@ class Registry:
 
     def cut_device(self, device_id: DeviceId, cause: Cause = Cause.DEVICE_DELETED) -> Cut:
         """Ends a device's tunnel and all that runs over it."""
+        self.cut_count += 1
         live = self._live.get(device_id)
         cut = Cut(sockets=self.calls.cut_device(device_id, cause.value))
         return cut.plus(self._close([live] if live is not None else [], cause))
 
     def cut_session_token(self, token_id: TokenId, cause: Cause = Cause.REVOKED) -> Cut:
         """Ends the tunnel that connected with this token, if there is one."""
+        self.cut_count += 1
         return self._cut_tunnels([live for live in self.all() if live.session.token_id == token_id], cause)
 
     def cut_user(self, user_id: UserId, cause: Cause = Cause.REVOKED) -> Cut:
         """Ends the tunnels of a user's devices, and what the user runs over anybody's."""
+        self.cut_count += 1
         cut = Cut(sockets=self.calls.cut_user(user_id, cause.value))
         return cut.plus(
             self._cut_tunnels([live for live in self.all() if live.session.user_id == user_id], cause)

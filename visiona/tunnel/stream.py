@@ -122,6 +122,8 @@ class Stream:
         if room:
             session.send_data(self.id, data[:room])
             self._owner.wake_writer()
+            # The session promises Writable to whoever was told 0, and to nobody else.
+            session.room(self.id)
         return self._hold_back(data[room:])
 
     @property

@@ -95,11 +95,12 @@ class WebSocketTransport:
             return None
         pieces: list[bytes] = []
         for event in self._reader.receive_data(data):
-            if type(event) is Payload:
-                pieces.append(event.data)
-            elif type(event) is Ping:
+            if isinstance(event, Payload):
+                if event.data:
+                    pieces.append(event.data)
+            elif isinstance(event, Ping):
                 self._answer_ping(event.payload)
-            elif type(event) is Closed:
+            elif isinstance(event, Closed):
                 self._ended = True
                 return pieces or None
         return pieces

@@ -1,0 +1,287 @@
+"""One connection on the agents' path, from its first byte to the end of its tunnel.
+
+Until a good token was shown everything is short: ten seconds in all, sixteen KiB of head, few connections an address.
+From then on the connection is a tunnel, and its end is noted once, with its cause.
+"""
+
+import logging
+import secrets
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from ipaddress import ip_address
+from typing import NamedTuple, Protocol
+
+import trio
+
+from visiona.domain.causes import Cause, in_words
+from visiona.relay.admission import Admission
+from visiona.relay.certificates import Certificates
+from visiona.relay.containment import contain
+from visiona.relay.crowd import Crowd
+from visiona.relay.newcomer import LIVE_PATH, Newcomer, path_of, read_newcomer
+from visiona.relay.refusals import Refusal, answer, broken_request, render, send_and_close
+from visiona.relay.registry import LiveTunnel, Registry
+from visiona.relay.settings import RelaySettings
+from visiona.services.identify import TunnelSession
+from visiona.tunnel.keepalive import Pinger
+from visiona.tunnel.pipe import Pipe, SocketPipe, StreamPipe, tune
+from visiona.tunnel.session import Tunnel
+from visiona.tunnel.transport import WebSocketTransport
+from visiona.wire.errors import RemoteProtocolError
+from visiona.wire.http1.addresses import Network, client_address
+from visiona.wire.http1.head import RequestHead, find_head_end, parse_request_head
+from visiona.wire.websocket.handshake import switching_protocols
+from visiona.wire.yamux.limits import Limits, Role
+from visiona.wire.yamux.session import Session
+from visiona.wire.yamux.window import Budget
+
+logger = logging.getLogger(__name__)
+
+LIMITS = Limits(remote_may_open=False)
+
+Arrive = Callable[[], Awaitable["Arrival | None"]]
+
+_VICTIMS = frozenset({Cause.AGENT_CLOSED, Cause.TCP_RESET})
+"""How a tunnel ends whose agent gave up waiting for an answer of ours."""
+
+_GONE = (OSError, trio.BrokenResourceError, trio.ClosedResourceError)
+
+
+class Spawn(Protocol):
+    """Starts a task whose nursery outlives the connection that asks."""
+
+    def __call__(self, work: Callable[..., Awaitable[object]], *args: object) -> None:
+        """As `nursery.start_soon`."""
+        ...
+
+
+class Arrival(NamedTuple):
+    """A connection whose request head is here."""
+
+    pipe: Pipe
+    head: RequestHead
+    leftover: bytes
+    address: str
+
+
+class Admitted(NamedTuple):
+    """A connection that was told 101."""
+
+    arrival: Arrival
+    newcomer: Newcomer
+    session: TunnelSession
+
+
+class Reception:
+    """Receives the agents' connections of one process, whichever port they came to.
+
+    Args:
+        spawn: starts a connection's task.
+        trusted: networks of our own reverse proxies.
+        certificates: None where the port speaks in the clear.
+    """
+
+    def __init__(
+        self,
+        settings: RelaySettings,
+        admission: Admission,
+        registry: Registry,
+        pinger: Pinger,
+        *,
+        spawn: Spawn,
+        trusted: Sequence[Network] = (),
+        certificates: Certificates | None = None,
+    ) -> None:
+        self._settings = settings
+        self._tunnel_settings = settings.tunnel()
+        self._admission = admission
+        self._registry = registry
+        self._pinger = pinger
+        self._spawn = spawn
+        self._trusted = trusted
+        self._certificates = certificates
+        self._crowd = Crowd(settings.unauthenticated_per_address, settings.unauthenticated_total)
+        self._budget = Budget(settings.receive_budget_bytes)
+
+    @property
+    def newcomers(self) -> int:
+        """Connections that have not shown a good token yet."""
+        return len(self._crowd)
+
+    def greet(self, sock: socket.socket, address: str) -> None:
+        """Takes over what the relay port accepted."""
+        if not self._crowd.enter(address, limited=not self._is_proxy(address)):
+            sock.close()
+            return
+        self._spawn(self._visit, address, partial(self._read_request, sock, address))
+
+    async def serve_upgraded(
+        self, sock: socket.socket, head: RequestHead, leftover: bytes, address: str
+    ) -> None:
+        """Takes over a connection from the web port whose request is for `/tunnel/connect`. Returns at once."""
+        await trio.lowlevel.checkpoint()
+        if not self._crowd.enter(address, limited=not self._is_proxy(address)):
+            sock.close()
+            return
+        tune(sock)
+        arrival = Arrival(SocketPipe(sock), head, leftover, self._client(address, head))
+
+        async def already_here() -> Arrival:
+            return arrival
+
+        self._spawn(self._visit, address, already_here)
+
+    async def _visit(self, address: str, arrive: Arrive) -> None:
+        facts: dict[str, object] = {"peer": address}
+        await contain("a device's connection", partial(self._whole_visit, address, arrive, facts), facts.copy)
+
+    async def _whole_visit(self, address: str, arrive: Arrive, facts: dict[str, object]) -> None:
+        admitted = None
+        try:
+            with trio.move_on_after(self._settings.handshake_seconds):
+                arrival = await arrive()
+                if arrival is not None:
+                    admitted = await self._let_in(arrival)
+        except _GONE:
+            # It left before it was anybody; its pipe is closed already.
+            return
+        finally:
+            self._crowd.leave(address)
+        if admitted is not None:
+            facts["device_id"] = admitted.session.device_id
+            await self._keep_tunnel(admitted)
+
+    async def _read_request(self, sock: socket.socket, address: str) -> Arrival | None:
+        """Reads the request's head; None when it was refused or the newcomer left without a word."""
+        tune(sock)
+        pipe: Pipe = SocketPipe(sock)
+        async with closing_on_failure(pipe):
+            if self._certificates is not None:
+                pipe = await _secured(sock, self._certificates)
+        async with closing_on_failure(pipe):
+            try:
+                buffer = await _read_head(pipe)
+                if buffer is None:
+                    await pipe.aclose()
+                    return None
+                data, end = buffer
+                head = parse_request_head(data[:end])
+            except RemoteProtocolError as error:
+                await self._refuse(pipe, broken_request(error), address)
+                return None
+            return Arrival(pipe, head, data[end:], self._client(address, head))
+
+    async def _let_in(self, arrival: Arrival) -> Admitted | None:
+        """Judges a request and answers it; None when it got no tunnel, and the pipe is closed then."""
+        pipe, head, _, address = arrival
+        async with closing_on_failure(pipe):
+            if path_of(head) == LIVE_PATH and head.method in {b"GET", b"HEAD"}:
+                await send_and_close(pipe, answer(200, b'{"status":"ok"}', secrets.token_hex(16)))
+                return None
+            newcomer = read_newcomer(head)
+            if isinstance(newcomer, Refusal):
+                await self._refuse(pipe, newcomer, address)
+                return None
+            cuts = self._registry.cut_count
+            verdict = await self._admission.judge(newcomer, address)
+            if isinstance(verdict, Refusal):
+                await self._refuse(pipe, verdict, address)
+                return None
+            welcome = switching_protocols(newcomer.key)
+            await pipe.send_all(memoryview(welcome), self._settings.handshake_seconds)
+            while cuts != self._registry.cut_count:
+                # Something was revoked after the token was checked, and its tunnel was not there to be cut.
+                cuts = self._registry.cut_count
+                if not await self._admission.is_still_good(newcomer):
+                    await pipe.aclose()
+                    return None
+            return Admitted(arrival, newcomer, verdict)
+
+    async def _keep_tunnel(self, admitted: Admitted) -> None:
+        (pipe, _, leftover, address), newcomer, session = admitted
+        transport = WebSocketTransport(pipe, is_client=False, leftover=leftover)
+        tunnel = Tunnel(transport, Session(Role.SERVER, LIMITS, budget=self._budget), self._tunnel_settings)
+        live = self._registry.admit(
+            tunnel,
+            session,
+            peer_address=address,
+            agent_version=newcomer.agent_version,
+            instance=newcomer.instance,
+        )
+        logger.info("tunnel up", extra={**_facts(live), "agent_version": newcomer.agent_version})
+        self._pinger.watch(tunnel)
+        try:
+            await tunnel.run()
+        finally:
+            self._pinger.forget(tunnel)
+            self._note_end(live, tunnel)
+
+    def _note_end(self, live: LiveTunnel, tunnel: Tunnel) -> None:
+        assert tunnel.closed is not None, "run() returns when the tunnel is closed"
+        cause = Cause(tunnel.closed.cause)
+        detail = tunnel.closed.detail or None
+        if cause in _VICTIMS and self._pinger.stalled_recently(trio.current_time()):
+            cause, detail = Cause.SERVER_STALLED, cause.value
+        self._registry.depart(live, cause, detail)
+        logger.info(
+            "tunnel down: %s", in_words(cause), extra={**_facts(live), "cause": cause.value, "detail": detail}
+        )
+
+    async def _refuse(self, pipe: Pipe, refusal: Refusal, address: str) -> None:
+        request_id = secrets.token_hex(16)
+        logger.info(
+            "connection refused",
+            extra={"peer": address, "status": refusal.status, "code": refusal.code, "request_id": request_id},
+        )
+        await send_and_close(pipe, render(refusal, request_id))
+
+    def _is_proxy(self, address: str) -> bool:
+        if not self._trusted:
+            return False
+        here = ip_address(address)
+        return any(here in network for network in self._trusted)
+
+    def _client(self, address: str, head: RequestHead) -> str:
+        return client_address(address, head.headers, self._trusted)
+
+
+@asynccontextmanager
+async def closing_on_failure(pipe: Pipe) -> AsyncIterator[None]:
+    """Closes the pipe if the block fails or is cancelled."""
+    try:
+        yield
+    except BaseException:
+        with trio.CancelScope(shield=True):
+            await pipe.aclose()
+        raise
+
+
+async def _secured(sock: socket.socket, certificates: Certificates) -> Pipe:
+    stream = trio.SSLStream(
+        trio.SocketStream(trio.socket.from_stdlib_socket(sock)),
+        certificates.context(),
+        server_side=True,
+        https_compatible=True,
+    )
+    await stream.do_handshake()
+    return StreamPipe(stream)
+
+
+async def _read_head(pipe: Pipe) -> tuple[bytes, int] | None:
+    """Everything received and where the head ends; None when the other end left first."""
+    buffer = b""
+    while True:
+        data = await pipe.receive_some()
+        if not data:
+            return None
+        seen = len(buffer)
+        buffer += data
+        end = find_head_end(buffer, seen)
+        if end is not None:
+            return buffer, end
+
+
+def _facts(live: LiveTunnel) -> dict[str, object]:
+    return {"device_id": live.device_id, "peer": live.peer_address, "generation": live.generation}

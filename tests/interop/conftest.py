@@ -48,5 +48,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if rows and terminalreporter.config.get_verbosity() >= 0:
         terminalreporter.section("interop: scenario × yamux × our role")
         for (scenario, generation, role, opener, measured), outcome, seconds in sorted(rows):
-            line = f"{scenario:<18} {generation:<4} {role:<7} {opener:<10} {outcome:<7} {seconds:6.2f} s  {measured}"
+            line = f"{scenario:<24} {generation:<4} {role:<7} {opener:<10} {outcome:<7} {seconds:6.2f} s  {measured}"
             terminalreporter.write_line(line.rstrip())

@@ -59,3 +59,12 @@ def nothing_is_left(peer: Peer) -> bool:
     """Whether the session has forgotten every stream and owes nothing."""
     now = peer.session.statistics()
     return now.streams == 0 and now.queued_bytes == 0 and now.unacked_streams == 0 and now.grown_bytes == 0
+
+
+_NOT_MEASURED = {"event", "scenario", "ok", "seconds"}
+
+
+def measured(result: dict[str, object]) -> str:
+    """What a Go program measured in a scenario, for the table."""
+    values = {key: f"{value:.4g}" if isinstance(value, float) else value for key, value in result.items()}
+    return ", ".join(f"{key} {value}" for key, value in values.items() if key not in _NOT_MEASURED)

@@ -29,11 +29,4 @@ def test_go_is_content_with_our_answers(
     assert result["ok"], result
     if scenario == "window":
         assert result["window_bytes"] == 262_144
-    note(", ".join(f"{key} {_short(value)}" for key, value in result.items() if key not in KNOWN))
-
-
-KNOWN = {"event", "scenario", "ok", "seconds"}
-
-
-def _short(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    note(core.measured(result))

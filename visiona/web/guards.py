@@ -17,6 +17,7 @@ PUBLIC: frozenset[tuple[str, str]] = frozenset(
         ("GET", "/livez"),
         ("GET", "/readyz"),
         ("GET", "/healthz"),
+        ("GET", "/openapi.json"),
         ("POST", "/api/pairing/exchange"),
         # They offer nothing: the existing front-end's forms, answered 410 and 501 to whoever asks.
         ("POST", "/api/auth/login"),

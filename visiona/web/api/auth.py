@@ -16,6 +16,7 @@ def auth_routes(stores: Stores) -> Blueprint:
 
     @routes.get("/api/auth/me")
     async def me() -> Response:
+        """Who the credential belongs to."""
         actor = current_actor()
         workspaces = await list_workspaces(stores, actor)
         return ok(
@@ -37,10 +38,12 @@ def auth_routes(stores: Stores) -> Blueprint:
 
     @routes.post("/api/auth/login")
     async def login_with_password() -> Response:
+        """Kept for the existing front-end: 410, nobody sends a password here."""
         raise Gone("passwords are not sent here; open GET /api/auth/login to sign in", code="NOT_IMPLEMENTED")
 
     @routes.post("/api/auth/register")
     async def register() -> Response:
+        """Kept for the existing front-end: 501, accounts are made by an administrator."""
         raise NotOffered("accounts are made by an administrator")
 
     return routes

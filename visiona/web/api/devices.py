@@ -33,6 +33,7 @@ def device_routes(
 
     @routes.get("/api/devices")
     async def list_all() -> Response:
+        """The caller's devices."""
         limit, cursor = page_asked()
         page = await list_devices(stores, current_actor(Scope.DEVICES_READ), limit=limit, cursor=cursor)
         moment_now = now()
@@ -40,11 +41,13 @@ def device_routes(
 
     @routes.get("/api/devices/<device_id>")
     async def get(device_id: str) -> Response:
+        """One device."""
         actor = current_actor(Scope.DEVICES_READ)
         return ok(device_item(await get_device(stores, actor, _id(device_id)), registry, now()))
 
     @routes.patch("/api/devices/<device_id>")
     async def change(device_id: str) -> Response:
+        """Rename and tag a device."""
         actor = current_actor(Scope.DEVICES_WRITE)
         fields = await body_fields()
         device = await rename_and_tag(
@@ -59,6 +62,7 @@ def device_routes(
 
     @routes.get("/api/devices/<device_id>/events")
     async def events(device_id: str) -> Response:
+        """A device's connections and other events, the newest first."""
         actor = current_actor(Scope.DEVICES_READ)
         limit, cursor = page_asked()
         size = EVENTS_PAGE if limit is None else limit
@@ -67,6 +71,7 @@ def device_routes(
     @routes.post("/api/devices/<device_id>/unpair")
     @routes.delete("/api/devices/<device_id>")
     async def end(device_id: str) -> Response:
+        """Unpair a device: its tokens end, its tunnel, streams and sockets close."""
         actor = current_actor(Scope.DEVICES_WRITE)
         ended = await unpair(stores, actor, _id(device_id), now())
         # The device's end first: it is the cause to be on record, not that of its tokens, which follows from it.

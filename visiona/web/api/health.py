@@ -23,20 +23,24 @@ def health_routes(board: HealthBoard, tunnel_count: Callable[[], int]) -> Bluepr
 
     @routes.get("/livez")
     async def livez() -> Response:
+        """The process is up."""
         return plain({"status": "ok"})
 
     @routes.get("/readyz")
     @routes.get("/healthz")
     async def readyz() -> Response:
+        """Every store answers, and the server is not draining."""
         health = board.snapshot()
         return plain(_summary(health, _brief), 200 if health.ready else 503)
 
     @routes.get("/api/system/health")
     async def system_health() -> Response:
+        """What works, since when, and why not."""
         return ok(_summary(board.snapshot(), _detailed))
 
     @routes.get("/api/system/info")
     async def system_info() -> Response:
+        """Version, uptime, connected devices."""
         return ok(
             {
                 "name": "visiona",

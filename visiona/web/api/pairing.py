@@ -49,6 +49,7 @@ def pairing_routes(
 
     @routes.post("/api/pairing/token")
     async def create() -> Response:
+        """Make a one-time pairing token of 15 minutes; its text is in this answer alone."""
         actor = current_actor(Scope.PAIRING)
         fields = await body_fields(optional=True)
         workspace = fields.text_or_none("workspace_id")
@@ -63,10 +64,12 @@ def pairing_routes(
 
     @routes.get("/api/pairing/status")
     async def status() -> Response:
+        """The caller's device that connected last."""
         return ok(_status(_newest_of(registry, current_actor(Scope.PAIRING)), now()))
 
     @routes.get("/api/pairing/tokens")
     async def list_tokens() -> Response:
+        """The caller's pairing and session tokens, also used, revoked and expired ones."""
         actor = current_actor(Scope.PAIRING)
         tokens = await list_pairing_tokens(stores, actor.user_id)
         page = page_of(tokens, lambda token: Position(token.created_at, token.id))
@@ -74,6 +77,7 @@ def pairing_routes(
 
     @routes.delete("/api/pairing/tokens/<id_or_token>")
     async def revoke(id_or_token: str) -> Response:
+        """Take a token back, named by its id or its text."""
         actor = current_actor(Scope.PAIRING)
         ended = await revoke_pairing_token(stores, actor.user_id, id_or_token, now())
         for token_id in ended:
@@ -92,6 +96,7 @@ def _add_exchange(
 ) -> None:
     @routes.post("/api/pairing/exchange")
     async def exchange_token() -> Response:
+        """Exchange a pairing token for a session token and a device."""
         limits.attempt(g.address)
         fields = await body_fields()
         token = fields.text("pairing_token")

@@ -15,6 +15,7 @@ from visiona.web.api.health import health_routes
 from visiona.web.api.pairing import pairing_routes
 from visiona.web.api.tokens import token_routes
 from visiona.web.api.workspaces import workspace_routes
+from visiona.web.openapi import openapi_routes
 from visiona.web.rate_limits import ExchangeLimits
 from visiona.web.revoking import Revoking
 
@@ -37,4 +38,5 @@ def api_routes(
         pairing_routes(stores, registry, revoking, limits, relay_url, now),
         device_routes(stores, registry, revoking, now),
         workspace_routes(stores),
+        openapi_routes(),
     ]

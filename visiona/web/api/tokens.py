@@ -25,12 +25,14 @@ def token_routes(stores: Stores, revoking: Revoking, now: Callable[[], datetime]
 
     @routes.get("/api/auth/tokens")
     async def list_tokens() -> Response:
+        """The caller's personal access tokens, never their text."""
         actor = current_actor(Scope.ACCOUNT)
         tokens = await list_access_tokens(stores, actor.user_id)
         return listed(page_of(tokens, lambda token: Position(token.created_at, token.id)), _shown)
 
     @routes.post("/api/auth/tokens")
     async def create_token() -> Response:
+        """Make a personal access token; its text is in this answer alone."""
         actor = current_actor(Scope.ACCOUNT)
         fields = await body_fields()
         scopes = _scopes(fields.texts_or_none("scopes"), actor)
@@ -41,6 +43,7 @@ def token_routes(stores: Stores, revoking: Revoking, now: Callable[[], datetime]
 
     @routes.delete("/api/auth/tokens/<token_id>")
     async def revoke_token(token_id: str) -> Response:
+        """End a personal access token and what runs on it, at once."""
         actor = current_actor(Scope.ACCOUNT)
         if not is_uuid(token_id):
             raise NotFound("there is no such token")

@@ -16,6 +16,7 @@ def workspace_routes(stores: Stores) -> Blueprint:
 
     @routes.get("/api/workspaces")
     async def list_all() -> Response:
+        """The caller's workspaces, with the caller's role."""
         found = await list_workspaces(stores, current_actor())
         return ok({"items": [_shown(*item) for item in found], "next_cursor": None})
 

@@ -1,0 +1,51 @@
+"""The document and the routes are walked together."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from visiona.web.guards import is_public
+from visiona.web.openapi import DEVICE_PATHS
+from visiona.web.targets import device_target
+
+from tests.web.world import World
+
+NOWHERE = "01a1ff8a-2ec5-7eb4-a538-dda8dbd9fb3f"
+
+
+def operations(document: Any) -> Iterator[tuple[str, str, Any]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield method.upper(), path, operation
+
+
+async def test_the_document_has_every_route_and_no_other() -> None:
+    world = World()
+    answer = await world.ask("GET", "/openapi.json")
+    assert answer.json["openapi"] == "3.1.0"
+    documented = {(method, path) for method, path, _ in operations(answer.json) if path not in DEVICE_PATHS}
+    served = {
+        (method, re.sub(r"<([^<>]+)>", r"{\1}", rule.rule))
+        for rule in world.site.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD"}
+    }
+    assert documented == served
+
+
+async def test_each_operation_says_what_it_does_and_who_may() -> None:
+    world = World()
+    document = (await world.ask("GET", "/openapi.json")).json
+    ids = [operation["operationId"] for _, _, operation in operations(document)]
+    assert len(ids) == len(set(ids))
+    for method, path, operation in operations(document):
+        assert operation["summary"].endswith("."), (method, path)
+        rule = re.sub(r"{([^}]+)}", r"<\1>", path)
+        assert (operation["security"] == []) == is_public(method, rule)
+        assert [one["name"] for one in operation.get("parameters", [])] == re.findall(r"{([^}]+)}", path)
+
+
+def test_the_device_paths_are_those_that_go_to_a_device() -> None:
+    for path, (methods, _) in DEVICE_PATHS.items():
+        target = path.format(device_id=NOWHERE, path="x").encode()
+        for method in methods:
+            assert device_target(method.upper().encode(), target, lambda name: None) is not None, path

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from ipaddress import ip_address
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import trio
 
@@ -49,12 +49,8 @@ _VICTIMS = frozenset({Cause.AGENT_CLOSED, Cause.TCP_RESET})
 _GONE = (OSError, trio.BrokenResourceError, trio.ClosedResourceError)
 
 
-class Spawn(Protocol):
-    """Starts a task whose nursery outlives the connection that asks."""
-
-    def __call__(self, work: Callable[..., Awaitable[object]], *args: object) -> None:
-        """As `nursery.start_soon`."""
-        ...
+Spawn = Callable[..., None]
+"""As `nursery.start_soon`, of a nursery that outlives the connection that asks."""
 
 
 class Arrival(NamedTuple):

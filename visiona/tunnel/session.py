@@ -16,10 +16,12 @@ import trio
 
 from visiona.tunnel.byte_stream import TunnelStream
 from visiona.tunnel.errors import StreamReset, TunnelClosed
+from visiona.tunnel.keepalive import Pinger
 from visiona.tunnel.live_streams import LiveStreams
 from visiona.tunnel.settings import TunnelSettings
 from visiona.tunnel.stream import Stream, StreamHandler
 from visiona.tunnel.transport import CLOSE_GOING_AWAY, CLOSE_PROTOCOL_ERROR, Transport
+from visiona.tunnel.writer import Writer
 from visiona.wire.errors import RemoteProtocolError
 from visiona.wire.yamux.errors import SessionEnding
 from visiona.wire.yamux.events import (
@@ -35,18 +37,15 @@ from visiona.wire.yamux.limits import Limits, Role
 from visiona.wire.yamux.session import Session
 from visiona.wire.yamux.window import Budget
 
-SEND_BYTES = 256 * 1024
-"""One send: as much as one read of the other end takes."""
-
 JOIN_BYTES = 64 * 1024
 """Pieces of one read are joined up to this size: agents send a header and its payload as two messages, and one call
 for both is cheaper. Bulk is handed on as it is."""
 
-GOODBYE_BYTES = 4096
-"""What still goes when the tunnel closes: the control lane with its GoAway, no stream's data."""
-
 CYCLE_GRACE_SECONDS = 30.0
 """Streams in flight may finish in this time when the tunnel itself has to end: ids used up, or the agent leaves."""
+
+_HANG_UPS = frozenset({"agent_closed", "tcp_reset"})
+"""The other end went. From a tunnel that was already told to end, that is the answer and not the cause."""
 
 
 class Tunnel:
@@ -59,14 +58,12 @@ class Tunnel:
 
     __slots__ = (
         "_accepted",
-        "_broken",
-        "_drain_scope",
-        "_parked",
         "_retiring",
         "_settings",
         "_streams",
         "_transport",
         "_watch",
+        "_writer",
         "closed",
         "last_heard",
         "next_ping_at",
@@ -81,12 +78,10 @@ class Tunnel:
         self._transport = transport
         self._settings = settings
         self._streams = LiveStreams(self, session)
+        self._writer = Writer(session, transport, settings)
         self._accepted: deque[TunnelStream] | None = None
         self._watch: trio.lowlevel.ParkingLot | None = None
-        self._parked: trio.lowlevel.Task | None = None
         self._retiring: tuple[str, str, float] | None = None
-        self._broken = False
-        self._drain_scope: trio.CancelScope | None = None
 
     @property
     def is_open(self) -> bool:
@@ -149,15 +144,15 @@ class Tunnel:
         """Ends the tunnel and all its streams now; a GoAway still goes if it can. Only the first cause counts."""
         if self.closed is not None:
             return
+        if self._retiring is not None and cause in _HANG_UPS:
+            cause, detail, _ = self._retiring
         self.closed = TunnelClosed(cause, detail)
         self.session.close()
         self.session.go_away()
         self._streams.lose_all(self.closed)
         if self._watch is not None:
             self._watch.unpark_all()
-        if self._drain_scope is not None:
-            self._drain_scope.deadline = trio.current_time() + self._settings.goodbye_seconds
-        self.wake_writer()
+        self._writer.hurry()
 
     def retire(self, cause: str, grace_seconds: float, detail: str = "") -> None:
         """Takes no new streams, and closes with the cause when the last one ended or the grace is over."""
@@ -198,10 +193,7 @@ class Tunnel:
 
     def wake_writer(self) -> None:
         """Something was queued. The writer runs in the next tick, after everybody who is about to queue more."""
-        task = self._parked
-        if task is not None:
-            self._parked = None
-            trio.lowlevel.reschedule(task)
+        self._writer.wake()
 
     def note_blocked(self, stream: Stream) -> None:
         """The stream holds bytes back."""
@@ -280,49 +272,16 @@ class Tunnel:
             while self.closed is None:
                 if self._streams.are_waiting:
                     self._open_waiting()
-                pieces = self.session.data_to_send(SEND_BYTES)
-                if pieces or self._transport.wants_to_send:
-                    await self._send(pieces)
+                if await self._writer.send_queued():
                     for event in self.session.events():
                         self._dispatch(event)
-                else:
-                    await self._park()
-            if not self._broken:
-                await self._say_goodbye()
+            accused = self.closed.cause == "protocol_error"
+            await self._writer.say_goodbye(CLOSE_PROTOCOL_ERROR if accused else CLOSE_GOING_AWAY)
         except trio.TooSlowError:
             self.close("write_timeout")
         except (OSError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
             self._break(error)
         both.cancel()
-
-    async def _send(self, pieces: list[bytes]) -> None:
-        if self._transport.send_nowait(pieces):
-            if self.session.wants_to_send:
-                # The kernel would take more and more: the other tasks have their turn first.
-                await trio.lowlevel.checkpoint()
-            return
-        with trio.CancelScope() as self._drain_scope:
-            await self._transport.drain(self._settings.write_seconds)
-        if self._drain_scope.cancelled_caught:
-            # Closing, and the last message did not get through in time: nothing can follow half a frame.
-            self._broken = True
-        self._drain_scope = None
-
-    async def _say_goodbye(self) -> None:
-        assert self.closed is not None
-        accused = self.closed.cause == "protocol_error"
-        self._transport.queue_close(CLOSE_PROTOCOL_ERROR if accused else CLOSE_GOING_AWAY)
-        with trio.move_on_after(self._settings.goodbye_seconds):
-            if not self._transport.send_nowait(self.session.data_to_send(GOODBYE_BYTES)):
-                await self._transport.drain(self._settings.goodbye_seconds)
-
-    async def _park(self) -> None:
-        self._parked = trio.lowlevel.current_task()
-        await trio.lowlevel.wait_task_rescheduled(self._unpark)
-
-    def _unpark(self, _: object) -> trio.lowlevel.Abort:
-        self._parked = None
-        return trio.lowlevel.Abort.SUCCEEDED
 
     # What can happen to the tunnel.
 
@@ -356,7 +315,7 @@ class Tunnel:
             self.close(*self._retiring[:2])
 
     def _break(self, error: Exception) -> None:
-        self._broken = True
+        self._writer.is_broken = True
         self.close("tcp_reset", type(error).__name__)
 
     def _why_closed(self) -> TunnelClosed:
@@ -380,15 +339,20 @@ async def open_tunnel(
     limits: Limits | None = None,
     budget: Budget | None = None,
 ) -> AsyncIterator[Tunnel]:
-    """Drives a tunnel while the block runs; leaving the block closes it, `agent_closed` if nothing else did.
+    """Drives a tunnel while the block runs, keepalive included; leaving the block closes it.
 
     The block is not disturbed when the tunnel closes first: its streams' calls raise, `wait_closed` returns.
     """
     session = Session(role, limits or Limits(), budget=budget)
     tunnel = Tunnel(transport, session, settings or TunnelSettings())
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(tunnel.run)
-        try:
-            yield tunnel
-        finally:
-            tunnel.close("agent_closed")
+    pinger = Pinger()
+    pinger.watch(tunnel)
+    async with trio.open_nursery() as minding:
+        await minding.start(pinger.run)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(tunnel.run)
+            try:
+                yield tunnel
+            finally:
+                tunnel.close("agent_closed")
+        minding.cancel_scope.cancel()

@@ -1,0 +1,123 @@
+"""The relay as one thing: its port, its tunnels, and the loops that mind them.
+
+`Relay` is put together before anything runs, because the web port gives it connections too; `run` binds the port
+and works until cancelled. The tunnels themselves live in the nursery that the caller passes: on the way down they
+outlive the port and the requests (docs/architecture, composition root).
+"""
+
+import logging
+import socket
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import trio
+
+from visiona.domain.notices import Notice
+from visiona.relay.accepting import accept_forever, bind
+from visiona.relay.admission import Admission
+from visiona.relay.certificates import Certificates
+from visiona.relay.expiry import expire_tunnels
+from visiona.relay.inventory import Inventory
+from visiona.relay.journal import Journal
+from visiona.relay.notices import follow_notices
+from visiona.relay.reception import Reception
+from visiona.relay.registry import Registry
+from visiona.relay.settings import RelaySettings
+from visiona.stores.interfaces import Stores
+from visiona.tunnel.keepalive import Pinger
+from visiona.wire.http1.addresses import Network
+
+logger = logging.getLogger(__name__)
+
+
+class Relay:
+    """Everything about tunnels in one process.
+
+    Args:
+        connections: the nursery of the tunnels; it must stay open until they have ended.
+        is_stopping: true from the moment the server drains: newcomers are told to come again.
+        apply: told of each notice; cuts what it takes away.
+        trusted: networks of our own reverse proxies, whose X-Forwarded-For is believed.
+
+    Attributes:
+        pinger: for metrics: its `longest_stall_seconds`.
+        inventory: `ask(device_id)` after a scan.
+
+    Raises:
+        OSError, ssl.SSLError: the certificate cannot be used.
+    """
+
+    def __init__(
+        self,
+        settings: RelaySettings,
+        stores: Stores,
+        registry: Registry,
+        connections: trio.Nursery,
+        *,
+        is_stopping: Callable[[], bool],
+        apply: Callable[[Notice], object],
+        trusted: Sequence[Network] = (),
+    ) -> None:
+        self._settings = settings
+        self._stores = stores
+        self._registry = registry
+        self._apply = apply
+        self.pinger = Pinger()
+        self.journal = Journal(stores)
+        self.inventory = Inventory(settings, stores, registry)
+        registry.watchers += [self.journal.watch, self.inventory.watch]
+        admission = Admission(
+            settings,
+            stores,
+            registry,
+            is_stopping=is_stopping,
+            alarm=lambda session, text: self.journal.alarm(session.device_id, text),
+        )
+        self.reception = Reception(
+            settings,
+            admission,
+            registry,
+            self.pinger,
+            spawn=connections.start_soon,
+            trusted=trusted,
+            certificates=_certificates(settings),
+        )
+        self.serve_upgraded = self.reception.serve_upgraded
+
+    async def run(self, *, task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED) -> None:
+        """Binds the port, reports its URLs, and works until cancelled.
+
+        Raises:
+            OSError: the address cannot be bound.
+            StoreUnavailable: at the start only.
+        """
+        listeners = await bind(self._settings.listen)
+        try:
+            async with trio.open_nursery() as nursery:
+                await nursery.start(self.journal.run)
+                await nursery.start(self.pinger.run)
+                await nursery.start(self.inventory.run)
+                await nursery.start(partial(expire_tunnels, self._registry))
+                await nursery.start(
+                    partial(follow_notices, self._stores, self._apply, self._settings.notices_seconds)
+                )
+                nursery.start_soon(accept_forever, listeners, self.reception.greet)
+                scheme = "ws" if self._settings.tls_certificate is None else "wss"
+                task_status.started([_url(scheme, listener) for listener in listeners])
+        finally:
+            for listener in listeners:
+                listener.close()
+
+
+def _certificates(settings: RelaySettings) -> Certificates | None:
+    if settings.tls_certificate is None or settings.tls_key is None:
+        return None
+    return Certificates(settings.tls_certificate, settings.tls_key)
+
+
+def _url(scheme: str, listener: socket.socket) -> str:
+    """An address by which this machine reaches the port."""
+    host, port = listener.getsockname()[:2]
+    if host in {"::", "0.0.0.0"}:  # noqa: S104 - compared, not bound
+        host = "127.0.0.1"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"

@@ -29,6 +29,8 @@ def log_access(
     agent_seconds: float | None = None,
 ) -> None:
     """Writes the line. For a device request, `tunnel_seconds` is the way there and `agent_seconds` the wait."""
+    if not log.isEnabledFor(logging.INFO):
+        return
     fields: dict[str, object] = {
         "method": method[:16],
         "path": safe_path(path),

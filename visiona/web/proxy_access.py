@@ -6,10 +6,11 @@ somebody else's, a verb that must first find its accelerator) asks the store.
 """
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from visiona.domain.access import Actor, Scope
-from visiona.domain.causes import in_words
+from visiona.domain.causes import Cause, in_words
 from visiona.domain.devices import Device
 from visiona.domain.errors import Conflict, DeviceOffline, NotAllowed, NotFound
 from visiona.domain.ids import DeviceId
@@ -134,11 +135,17 @@ class Access:
         why = in_words(cause) if cause else "it has not connected yet"
         return DeviceOffline(
             f"the device is not connected: {why}",
-            details={
-                "since": since.isoformat().replace("+00:00", "Z") if since else None,
-                "cause": cause.value if cause else None,
-            },
+            details=_facts(since, cause),
         )
+
+
+def _facts(since: datetime | None, cause: Cause | None) -> dict[str, str]:
+    facts = {}
+    if since is not None:
+        facts["since"] = since.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if cause is not None:
+        facts["cause"] = cause.value
+    return facts
 
 
 def _may_use(actor: Actor, live: LiveTunnel) -> bool:

@@ -21,6 +21,10 @@ from visiona.wire.http1.framing import CHUNKED, NO_BODY, Chunked, NoBody, Sized,
 from visiona.wire.http1.head import ResponseHead
 
 
+LEFT = 499
+"""In the access log: the client left before its answer was whole (as nginx writes it)."""
+
+
 class HttpExchange:
     """One request of ASGI type `http` that is for a device."""
 
@@ -32,7 +36,6 @@ class HttpExchange:
         self._head = head_of(scope)
         self._inbox = Inbox()
         self._first: Message | None = None
-        self._is_gone = False
 
     async def run(self, target: Target) -> None:
         """From the head to the last byte of the answer. Raises only before anything was answered."""
@@ -89,11 +92,12 @@ class HttpExchange:
             )
         except TunnelError as error:
             raise not_opened(error) from error
+        status = LEFT
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._upload, exchange, nursery.cancel_scope)
             status = await self._deliver(exchange, crossing)
             nursery.cancel_scope.cancel()
-        return 499 if self._is_gone else status
+        return status
 
     async def _upload(self, exchange: Exchange, scope: trio.CancelScope) -> None:
         """Sends the body up, and from then on watches whether the client is still there."""
@@ -105,7 +109,6 @@ class HttpExchange:
                 exchange.give_up(Invalid("the request's body took too long"))
                 return
             if message["type"] == "http.disconnect":
-                self._is_gone = True
                 exchange.leave()
                 scope.cancel()
                 return

@@ -1,0 +1,70 @@
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from visiona.stores.sql.migrate import Migration
+from visiona.stores.sql.sqlite_file import connect
+from visiona.stores.sql.sqlite_migrate import status, up
+
+ONE = Migration(1, "one", "CREATE TABLE a (x TEXT);\n-- a ; in a comment\nINSERT INTO a VALUES ('; ');\n")
+TWO = Migration(2, "two", "INSERT INTO a VALUES ('2');\nCREATE TABLE b (x TEXT);\n")
+BROKEN = Migration(2, "broken", "INSERT INTO a VALUES ('2');\nINSERT INTO nowhere VALUES (1);\n")
+
+
+@pytest.fixture
+def connection(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    with closing(connect(tmp_path / "visiona.db", "normal")) as opened:
+        yield opened
+
+
+def tables(connection: sqlite3.Connection) -> set[str]:
+    return {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+
+
+def test_steps_run_in_order_and_only_once(connection: sqlite3.Connection) -> None:
+    assert up(connection, (ONE,)).pending == (ONE,)
+    assert up(connection, (ONE, TWO)).pending == (TWO,)
+    assert up(connection, (ONE, TWO)).pending == ()
+    assert tables(connection) == {"a", "b", "schema_migrations"}
+    assert connection.execute("SELECT x FROM a").fetchall() == [("; ",), ("2",)]
+
+
+def test_asking_for_the_status_changes_nothing(connection: sqlite3.Connection) -> None:
+    assert status(connection, (ONE,)).pending == (ONE,)
+    assert tables(connection) == set()
+
+
+def test_s01_a_step_that_fails_is_undone_whole_and_those_before_it_stay(
+    connection: sqlite3.Connection,
+) -> None:
+    with pytest.raises(sqlite3.OperationalError):
+        up(connection, (ONE, BROKEN))
+    assert not connection.in_transaction
+    assert [step.number for step in status(connection, (ONE, BROKEN)).applied] == [1]
+    assert connection.execute("SELECT count(*) FROM a").fetchone() == (1,)
+    up(connection, (ONE, TWO))
+
+
+def test_a_step_cut_within_a_statement_is_undone(connection: sqlite3.Connection) -> None:
+    with pytest.raises(ValueError, match="ends within"):
+        up(connection, (Migration(1, "cut", "CREATE TABLE a (x TEXT);\nCREATE TABLE b ("),))
+    assert tables(connection) == set()
+
+
+def test_s01_who_comes_second_finds_nothing_left_to_do(
+    tmp_path: Path, connection: sqlite3.Connection
+) -> None:
+    """Another program ran the step between our look and our lock."""
+
+    class Late(sqlite3.Connection):
+        def execute(self, sql: str, *values: object) -> sqlite3.Cursor:
+            if sql == "BEGIN IMMEDIATE" and not tables(connection):
+                up(connection, (ONE,))
+            return super().execute(sql, *values)  # type: ignore[arg-type]
+
+    path = tmp_path / "visiona.db"
+    with closing(sqlite3.connect(path, isolation_level=None, factory=Late)) as late:
+        assert up(late, (ONE,)).pending == (ONE,)
+    assert connection.execute("SELECT count(*) FROM a").fetchone() == (1,)

@@ -206,6 +206,15 @@ def test_t26_one_thousand_unknown_frames_a_minute_are_borne_and_the_next_closes(
     closes(session, frames.credit(2, 1), "unknown", now=59.0)
 
 
+def test_the_rest_of_a_stray_body_is_not_taken_for_data_of_the_stream_that_we_open_meanwhile() -> None:
+    session = relay()
+    stray = frames.data(2, b"abcdef", FIN)
+    session.receive_data(stray[:14], 0.0)
+    assert opened(session) == 2
+    assert session.receive_data(stray[14:] + frames.data(2, b"true"), 0.0) == [DataReceived(2, b"true")]
+    session.consume(2, 4, 0.0)
+
+
 def test_frames_that_crossed_our_reset_are_discarded_and_not_held_against_the_peer() -> None:
     session = relay(unknown_frames_per_minute=0)
     stream_id = opened(session)

@@ -43,7 +43,7 @@ _new = tuple.__new__
 class Receiver:
     """The receiving half of a session."""
 
-    __slots__ = ("_idle", "_limits", "_outbox", "_pings", "_refused", "_table", "parser")
+    __slots__ = ("_idle", "_limits", "_outbox", "_pings", "_reading", "_refused", "_table", "parser")
 
     def __init__(self, limits: Limits, table: StreamTable, outbox: Outbox, pings: Pings) -> None:
         self._limits = limits
@@ -52,6 +52,8 @@ class Receiver:
         self._pings = pings
         self._refused = Rate(limits.remote_opens_per_minute, 60.0)
         self._idle = Rate(limits.idle_frames_per_second, 1.0)
+        self._reading: Stream | None = None
+        """Whose body the last data header announced. Not its id: we may open that after a stray body began."""
         self.parser = FrameParser()
 
     def receive(self, data: bytes, now: float, events: list[Event]) -> None:
@@ -65,15 +67,16 @@ class Receiver:
             if frame_type >= PING:
                 if frame_type != PIECE:
                     self._session_frame(frame_type, flags, length, now, events)
-                elif stream_id in streams:
+                elif (stream := self._reading) is not None and streams.get(stream_id) is stream:
                     events.append(_new(DataReceived, (stream_id, piece)))
                     if flags and not left:
-                        self._end_flags(streams[stream_id], flags, events)
+                        self._end_flags(stream, flags, events)
                 continue
             stream = streams.get(stream_id)
             if flags & SYN:
                 stream = self._open(stream, stream_id, length if frame_type == DATA else 0, now, events)
             if stream is None:
+                self._reading = None
                 self._table.strays.judge(stream_id, flags, 0 if frame_type else length, now)
                 continue
             if not stream.acked:
@@ -83,8 +86,10 @@ class Receiver:
             if length:
                 if frame_type == WINDOW_UPDATE:
                     self._credit(stream, length, events)
-                elif not self._data(stream, length, piece, events) or left:
-                    continue
+                else:
+                    self._reading = stream
+                    if not self._data(stream, length, piece, events) or left:
+                        continue
             if flags & (FIN | RST):
                 self._end_flags(stream, flags, events)
 

@@ -14,6 +14,7 @@ import logging
 import trio
 
 from visiona.agent.addresses import Address
+from visiona.agent.reasons import reason_of
 from visiona.agent.settings import AgentSettings
 
 log = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ class Forwarder:
         except (OSError, trio.TooSlowError) as error:
             log.warning(
                 "the local service is not reachable",
-                extra={"target": str(self._target), "reason": str(error)},
+                extra={"target": str(self._target), "reason": reason_of(error)},
             )
             await _refuse(stream, 502, f"the local service at {self._target.authority} is not reachable")
             return

@@ -12,6 +12,7 @@ import h11
 import trio
 
 from visiona.agent.addresses import Address
+from visiona.agent.reasons import reason_of
 
 MAX_ANSWER_BYTES = 64 * 1024
 
@@ -89,18 +90,12 @@ async def post_json(
         raise PostFailed(
             f"{address} did not answer within {timeout_seconds:g} s", may_have_arrived=sent
         ) from None
-    except ssl.SSLError as error:
-        raise PostFailed(
-            f"TLS with {address} failed: {error.reason or error}", may_have_arrived=sent
-        ) from None
-    except trio.BrokenResourceError as error:
-        why = error.__cause__ if isinstance(error.__cause__, ssl.SSLError) else "the connection broke"
-        raise PostFailed(f"{address} gave no answer: {why}", may_have_arrived=sent) from None
     except h11.RemoteProtocolError:
         raise PostFailed(f"{address} does not speak HTTP", may_have_arrived=sent) from None
+    except trio.BrokenResourceError as error:
+        raise PostFailed(f"{address} gave no answer: {reason_of(error)}", may_have_arrived=sent) from None
     except OSError as error:
-        why = error.strerror or str(error.__cause__ or error)
-        raise PostFailed(f"{address} cannot be reached: {why}", may_have_arrived=sent) from None
+        raise PostFailed(f"{address} cannot be reached: {reason_of(error)}", may_have_arrived=sent) from None
 
 
 def _request(
@@ -136,7 +131,7 @@ async def _read_answer(connection: h11.Connection, stream: trio.abc.Stream) -> A
         if event is h11.NEED_DATA:
             data = bytes(await stream.receive_some(16384))
             if not data and not status:
-                raise trio.BrokenResourceError("closed before an answer")
+                raise trio.BrokenResourceError("the connection broke")
             connection.receive_data(data)
         elif isinstance(event, h11.Response):
             status = event.status_code

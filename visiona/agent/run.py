@@ -16,6 +16,7 @@ import trio
 
 from visiona.agent.backoff import Backoff
 from visiona.agent.forward import Forwarder
+from visiona.agent.reasons import reason_of
 from visiona.agent.status import State, Status, moment
 from visiona.tunnel.errors import DialRefused, TunnelClosed
 
@@ -117,7 +118,7 @@ class Agent:
         except trio.TooSlowError:
             return Attempt("the relay does not answer")
         except _UNREACHABLE as error:
-            return Attempt(f"the relay cannot be reached: {_reason(error)}")
+            return Attempt(f"the relay cannot be reached: {reason_of(error)}")
         return Attempt(f"the connection ended: {closed}", trio.current_time() - connected_at)
 
     async def _serve(self, tunnel: ServedTunnel) -> TunnelClosed:
@@ -180,9 +181,3 @@ def _refused(error: DialRefused) -> Attempt:
         error.status, f"answered {error.status}"
     )
     return Attempt(f"the relay {words}", 0.0, error.retry_after_seconds)
-
-
-def _reason(error: BaseException) -> str:
-    """The words of the system, or of TLS, where there are some."""
-    cause = error.__cause__ or error
-    return getattr(cause, "strerror", None) or str(cause) or type(cause).__name__

@@ -3,6 +3,7 @@
 import argparse
 import shutil
 import signal
+import sys
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
@@ -31,12 +32,20 @@ def demo(arguments: argparse.Namespace) -> int:
     try:
         return trio.run(_demo, folder, arguments.check, arguments.json)
     except* Unexpected as group:
-        error: BaseException = group
-        while isinstance(error, BaseExceptionGroup):
-            error = error.exceptions[0]
+        error = _first_of(group)
+        if error.log:
+            print(error.log, file=sys.stderr)
         raise CommandError(str(error), code="DEMO_FAILED") from None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _first_of(group: BaseExceptionGroup[Unexpected]) -> Unexpected:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, Unexpected)
+    return error
 
 
 async def _demo(folder: Path, check: bool, as_json: bool) -> int:

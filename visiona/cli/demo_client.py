@@ -15,7 +15,15 @@ READ_BYTES = 64 * 1024
 
 
 class Unexpected(Exception):
-    """Something was not as it should be; the message says what."""
+    """Something was not as it should be; the message says what.
+
+    Attributes:
+        log: what the process in question logged last, if it is about one.
+    """
+
+    def __init__(self, message: str, log: str = "") -> None:
+        super().__init__(message)
+        self.log = log
 
 
 @dataclass(slots=True)

@@ -92,7 +92,7 @@ class Running:
         """Raises Unexpected if it has ended."""
         if self.process.poll() is not None:
             raise Unexpected(
-                f"{self.log_file.stem} ended with {self.process.returncode}:\n{self.last_words()}"
+                f"the {self.log_file.stem} ended with {self.process.returncode}", self.last_words()
             )
 
     def last_words(self) -> str:
@@ -141,7 +141,7 @@ async def _wait_ready(server: Running, ready_file: Path) -> dict[str, str]:
             await trio.sleep(0.05)
         ready: dict[str, str] = json.loads(await trio.Path(ready_file).read_text())
         return ready
-    raise Unexpected(f"the server was not ready within {START_SECONDS:g} s:\n{server.last_words()}")
+    raise Unexpected(f"the server was not ready within {START_SECONDS:g} s", server.last_words())
 
 
 async def _make_user(visiona: Sequence[str], folder: Path) -> str:
@@ -179,6 +179,6 @@ async def _wait_online(client: Client, device_id: str, agent: Running) -> None:
     with trio.move_on_after(START_SECONDS):
         while not (await client.call("GET", f"/api/devices/{device_id}"))["tunnel_online"]:
             agent.need()
-            await trio.sleep(0.05)
+            await trio.sleep(0.2)
         return
-    raise Unexpected(f"the tunnel did not come up within {START_SECONDS:g} s:\n{agent.last_words()}")
+    raise Unexpected(f"the tunnel did not come up within {START_SECONDS:g} s", agent.last_words())

@@ -110,12 +110,12 @@ async def test_s09_a_slow_scraper_loses_its_place(autojump_clock: trio.testing.M
 
 async def test_it_listens_where_it_is_told_and_says_where() -> None:
     async with trio.open_nursery() as nursery:
-        listeners = await nursery.start(
+        (url,) = await nursery.start(
             serve_internal, ListenAddress("127.0.0.1", 0), well(), Metrics(Sources())
         )
-        host, port = listeners[0].socket.getsockname()
+        host, port = url.removeprefix("http://").split(":")
         assert host == "127.0.0.1"
-        async with await trio.open_tcp_stream(host, port) as stream:
+        async with await trio.open_tcp_stream(host, int(port)) as stream:
             await stream.send_all(get("/livez"))
             assert b" 200 " in b"".join([data async for data in stream])
         nursery.cancel_scope.cancel()

@@ -87,7 +87,7 @@ async def see_camera(visit: Visit) -> str:
         _expect(answer.status == 200, f"the camera stream answered {answer.status}")
         boundary = b"--" + answer.headers["content-type"].partition("boundary=")[2].encode()
         buffer = b""
-        async with aclosing(answer.pieces()) as pieces:  # type: ignore[type-var]
+        async with aclosing(answer.pieces()) as pieces:
             async for piece in pieces:
                 buffer += piece
                 *whole, buffer = buffer.split(boundary)
@@ -120,11 +120,12 @@ async def see_events(visit: Visit) -> str:
     arrived: list[float] = []
     async with visit.client.request("GET", f"{visit.proxy}/api/events") as answer:
         _expect(answer.status == 200, f"the events answered {answer.status}")
-        async for kind, _ in answer.events():
-            kinds.append(kind)
-            arrived.append(trio.current_time())
-            if len(kinds) == 3:
-                break
+        async with aclosing(answer.events()) as events:
+            async for kind, _ in events:
+                kinds.append(kind)
+                arrived.append(trio.current_time())
+                if len(kinds) == 3:
+                    break
     gaps = [later - earlier for earlier, later in itertools.pairwise(arrived)]
     _expect(min(gaps) > 0.1, "the events came all at once: somebody buffers them")
     return f"{', '.join(kinds)}; {' and '.join(f'{gap:.1f} s' for gap in gaps)} apart"
@@ -164,10 +165,11 @@ async def flash(visit: Visit) -> str:
     last: Any = None
     async with visit.client.request("POST", f"{visit.verbs}/flash?accelerator={ACCELERATOR}") as answer:
         _expect(answer.status == 200, f"flash answered {answer.status}")
-        async for kind, last in answer.events():
-            if kind == "progress":
-                progress.append(last["progress"])
-                arrived.append(trio.current_time())
+        async with aclosing(answer.events()) as events:
+            async for kind, last in events:
+                if kind == "progress":
+                    progress.append(last["progress"])
+                    arrived.append(trio.current_time())
     _expect(progress == sorted(progress) and progress[-1:] == [100], f"odd progress: {progress}")
     _expect(arrived[-1] - arrived[0] > 0.5, "the progress came all at once: somebody buffers it")
     return f"{progress[0]} % to {progress[-1]} % in {len(progress)} steps, then {last['status']} with {last['model']}"

@@ -1,8 +1,8 @@
 """A small HTTP client for the demo: answers are read as they arrive, because that they arrive at once is the point."""
 
 import json
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,7 +36,7 @@ class Answer:
     _stream: trio.abc.Stream
     _rest: list[bytes] = field(default_factory=list)
 
-    async def pieces(self) -> AsyncIterator[bytes]:
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
         """The body, piece by piece as it comes in."""
         while not isinstance(event := await _next_event(self._connection, self._stream), h11.EndOfMessage):
             if isinstance(event, h11.Data):
@@ -46,15 +46,16 @@ class Answer:
         """All of it."""
         return b"".join([piece async for piece in self.pieces()])
 
-    async def events(self) -> AsyncIterator[tuple[str, Any]]:
+    async def events(self) -> AsyncGenerator[tuple[str, Any], None]:
         """The body read as server-sent events: kind and JSON data."""
         buffer = b""
-        async for piece in self.pieces():
-            buffer += piece
-            while b"\n\n" in buffer:
-                block, _, buffer = buffer.partition(b"\n\n")
-                fields = dict(line.split(": ", 1) for line in block.decode().splitlines() if ": " in line)
-                yield fields.get("event", "message"), json.loads(fields.get("data", "null"))
+        async with aclosing(self.pieces()) as pieces:
+            async for piece in pieces:
+                buffer += piece
+                while b"\n\n" in buffer:
+                    block, _, buffer = buffer.partition(b"\n\n")
+                    fields = dict(line.split(": ", 1) for line in block.decode().splitlines() if ": " in line)
+                    yield fields.get("event", "message"), json.loads(fields.get("data", "null"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,10 @@ def test_an_address_is_as_long_as_mail_allows_and_no_longer() -> None:
         normalised_email("a" + longest)
 
 
+def test_p10_a_password_hash_is_not_shown_in_a_traceback() -> None:
+    assert "argon" not in repr(replace(ADA, password_hash="$argon2id$x"))
+
+
 def test_an_agent_is_told_the_address_else_one_made_of_the_id() -> None:
     assert account_of(ADA) == "ada@example.com"
     assert account_of(replace(ADA, email="")) == "u1@visiona.local"

@@ -218,6 +218,17 @@ async def test_p05_anything_else_is_no_token(stores: Stores, token: str) -> None
     assert isinstance(await exchange(stores, token, NOW), Exchanged)
 
 
+async def test_p10_nothing_shown_in_a_traceback_holds_a_token(stores: Stores, home: Home) -> None:
+    made = await create_pairing_token(stores, home.actor, NOW)
+    exchanged = await exchange(stores, made.text, NOW, idempotency_key=KEY)
+    tokens = await stores.read(lambda tx: tx.session_tokens.list_of_device(exchanged.device_id, 10))
+    spent = await stores.read(lambda tx: tx.pairing_tokens.get_or_none(made.token.id))
+    assert spent is not None
+    shown = repr((made, exchanged, tokens, spent))
+    secrets = (made.text, exchanged.session_token, made.token.hash, tokens[0].hash, spent.replay_hash)
+    assert all(secret is not None and secret not in shown for secret in secrets)
+
+
 async def test_p05_a_session_token_is_no_pairing_token(stores: Stores, token: str) -> None:
     made = await exchange(stores, token, NOW)
     assert await refusal(stores, made.session_token) == "INVALID_PAIRING_TOKEN"

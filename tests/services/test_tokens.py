@@ -19,7 +19,8 @@ async def test_a_token_is_shown_once_and_only_its_hash_is_kept(stores: Stores, h
     (listed,) = await tokens.list_access_tokens(stores, home.user.id)
     assert listed == made.token
     assert (listed.name, listed.scopes, listed.expires_at) == ("CI", {Scope.PAIRING}, NOW + ACCESS_TOKEN_TTL)
-    assert made.text[12:] not in repr(listed)
+    assert made.text[12:] not in repr((made, listed))
+    assert listed.hash not in repr(listed)
 
 
 async def test_a_token_may_be_asked_to_live_longer_or_for_ever(stores: Stores, home: Home) -> None:

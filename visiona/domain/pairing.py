@@ -4,7 +4,7 @@ The judge is the stored expiry against one reading of the clock: whoever asks pa
 of one transaction, so a token cannot be good for one statement and bad for the next.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from visiona.domain.ids import DeviceId, TokenId, UserId, WorkspaceId
@@ -30,7 +30,7 @@ class PairingToken:
     """
 
     id: TokenId
-    hash: str
+    hash: str = field(repr=False)
     prefix: str
     user_id: UserId
     workspace_id: WorkspaceId
@@ -40,7 +40,7 @@ class PairingToken:
     used_at: datetime | None = None
     revoked_at: datetime | None = None
     device_id: DeviceId | None = None
-    replay_hash: str | None = None
+    replay_hash: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ so a slow hash would buy nothing).
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
 
@@ -90,7 +90,7 @@ class AccessToken:
     """
 
     id: TokenId
-    hash: str
+    hash: str = field(repr=False)
     prefix: str
     user_id: UserId
     name: str
@@ -114,7 +114,7 @@ class SessionToken:
     """
 
     id: TokenId
-    hash: str
+    hash: str = field(repr=False)
     prefix: str
     user_id: UserId
     workspace_id: WorkspaceId

@@ -1,7 +1,7 @@
 """People who own things. An e-mail address names one person, whatever its letters' case."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from visiona.domain.errors import Invalid
@@ -28,7 +28,7 @@ class User:
     id: UserId
     email: str
     name: str
-    password_hash: str | None
+    password_hash: str | None = field(repr=False)
     is_admin: bool
     created_at: datetime
     disabled_at: datetime | None

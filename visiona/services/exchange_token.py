@@ -8,7 +8,7 @@ and the first one's is revoked, so nothing secret has to be kept for the repetit
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from visiona.domain import labels
@@ -54,7 +54,7 @@ class DeviceClaims:
 class Exchanged:
     """What the agent gets. The session token's text exists nowhere else."""
 
-    session_token: str
+    session_token: str = field(repr=False)
     account: str
     expires_at: datetime
     device_id: DeviceId

@@ -4,7 +4,7 @@ Who may: anybody for their own workspace, admins for a shared one. Scopes are th
 The exchange itself is in services/exchange_token.py.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from visiona.domain import labels
@@ -23,7 +23,7 @@ class NewPairingToken:
     """A pairing token and its text, which exists nowhere else."""
 
     token: PairingToken
-    text: str
+    text: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Personal access tokens: made, listed, revoked."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from visiona.domain import labels
@@ -25,7 +25,7 @@ class NewAccessToken:
     """A token and its text, which exists nowhere else."""
 
     token: AccessToken
-    text: str
+    text: str = field(repr=False)
 
 
 async def create_access_token(

@@ -1,24 +1,27 @@
 """The composition root: opens stores, nurseries and servers, and closes them in the right order.
 
-People's requests end first, tunnels second, stores last: a request in flight must keep its tunnel, and the end of a
-tunnel is still written down.
+Leaving the nurseries, innermost first, is the shutdown: people's requests end while their tunnels are still up,
+tunnels are told goodbye next, loops stop after that, and stores close last, for the end of a tunnel is written down.
 """
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import trio
 
 from visiona.config import Settings
+from visiona.ops.figures import sources
 from visiona.ops.health import HealthBoard, check_forever
 from visiona.ops.internal import serve_internal
-from visiona.ops.metrics import Metrics, Sources
-from visiona.ops.stalls import watching_stalls
+from visiona.ops.metrics import Metrics
+from visiona.ops.stalls import StallWatch, watching_stalls
 from visiona.ops.systemd import Notifier, feed_watchdog
+from visiona.ops.upkeep import keep_status, purge_forever
 from visiona.relay.deadlines import Sweeper
+from visiona.relay.listener import Relay
 from visiona.relay.registry import Registry
 from visiona.services.clock import now
+from visiona.stores.interfaces import Stores
 from visiona.stores.opening import open_stores
 from visiona.web.api.routes import api_routes
 from visiona.web.callers import Callers
@@ -29,9 +32,7 @@ from visiona.web.proxy_crossing import Outside
 from visiona.web.rate_limits import ExchangeLimits
 from visiona.web.relay_url import relay_url_from
 from visiona.web.revoking import Revoking
-from visiona.web.site import build_site
-
-log = logging.getLogger(__name__)
+from visiona.web.site import Site, build_site
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,39 +59,69 @@ async def run(settings: Settings, *, stop: trio.Event, ready: Callable[[Bound], 
     notifier = Notifier(settings.manager.notify_socket)
     with watching_stalls() as stalls:
         async with open_stores(settings.stores, exclusive=True) as stores:
-            registry, board, sweeper = Registry(), HealthBoard(), Sweeper()
-            callers = Callers(stores, ttl_seconds=settings.web.caller_cache_seconds)
-            revoking = Revoking(callers, registry, now)
-            access = Access(callers, registry, stores)
-            bound_relay: list[str] = []
-            relay_url = relay_url_from(
-                settings.relay.public_url, settings.web.public_url, lambda: bound_relay[0]
-            )
-            limits = ExchangeLimits(enabled=settings.web.rate_limits)
-            site = build_site(
-                settings.web,
-                callers,
-                api_routes(stores, registry, revoking, limits, board, relay_url=relay_url),
-            )
-            proxy = Proxy(site, access, sweeper, outside=Outside.from_web(settings.web))
-            metrics = Metrics(Sources(health=board.snapshot, stalls=stalls.statistics))
-            async with trio.open_nursery() as background:
-                await background.start(sweeper.run)
-                await background.start(check_forever, settings.health, board, registry, stores)
-                internal = await background.start(serve_internal, settings.internal.listen, board, metrics)
-                background.start_soon(feed_watchdog, notifier, settings.manager.watchdog_usec)
-                async with trio.open_nursery() as doors:
-                    web = await doors.start(open_door, settings.web, proxy, access, sweeper, _no_agents, stop)
-                    bound_relay.append(web[0].replace("http", "ws", 1))
-                    host, port = internal[0].socket.getsockname()[:2]
-                    ready(Bound(web[0], bound_relay[0], f"http://{host}:{port}"))
-                    notifier.ready("serving")
-                    await stop.wait()
-                    board.drain()
-                    notifier.stopping("requests in flight may finish")
-                background.cancel_scope.cancel()
+            await _serve(settings, stores, stalls, notifier, stop, ready)
     notifier.close()
 
 
-async def _no_agents(sock: object, head: object, leftover: bytes, address: str) -> None:
-    """Until the relay's listener is in its place."""
+async def _serve(
+    settings: Settings,
+    stores: Stores,
+    stalls: StallWatch,
+    notifier: Notifier,
+    stop: trio.Event,
+    ready: Callable[[Bound], None],
+) -> None:
+    registry, board, sweeper = Registry(), HealthBoard(), Sweeper()
+    callers = Callers(stores, ttl_seconds=settings.web.caller_cache_seconds)
+    revoking = Revoking(callers, registry, now)
+    async with trio.open_nursery() as background:
+        async with trio.open_nursery() as connections:
+            relay = Relay(
+                settings.relay,
+                stores,
+                registry,
+                connections,
+                is_stopping=stop.is_set,
+                apply=revoking.apply,
+                trusted=settings.web.trusted_proxies,
+            )
+            relay_bound = await background.start(relay.run)
+            metrics = Metrics(sources(registry, relay, sweeper, board, stalls))
+            await background.start(sweeper.run)
+            await background.start(check_forever, settings.health, board, registry, stores)
+            internal_bound = await background.start(serve_internal, settings.internal.listen, board, metrics)
+            background.start_soon(feed_watchdog, notifier, settings.manager.watchdog_usec)
+            background.start_soon(purge_forever, stores)
+
+            access = Access(callers, registry, stores, lambda live: relay.inventory.ask(live.device_id))
+            site = _site(settings, stores, registry, callers, revoking, board, relay_bound[0])
+            proxy = Proxy(site, access, sweeper, outside=Outside.from_web(settings.web))
+            async with trio.open_nursery() as doors:
+                web_bound = await doors.start(
+                    open_door, settings.web, proxy, access, sweeper, relay.serve_upgraded, stop
+                )
+                notifier.ready()
+                background.start_soon(keep_status, notifier, lambda: f"{len(registry)} devices online")
+                ready(Bound(web_bound[0], relay_bound[0], internal_bound[0]))
+                await stop.wait()
+                board.drain()
+                notifier.stopping("requests in flight may finish")
+            # Every answer has been sent while its tunnel was still up; now agents are told to come back later.
+            registry.say_goodbye()
+            connections.cancel_scope.deadline = trio.current_time() + settings.relay.goodbye_seconds
+        background.cancel_scope.cancel()
+
+
+def _site(
+    settings: Settings,
+    stores: Stores,
+    registry: Registry,
+    callers: Callers,
+    revoking: Revoking,
+    board: HealthBoard,
+    relay_bound: str,
+) -> Site:
+    relay_url = relay_url_from(settings.relay.public_url, settings.web.public_url, lambda: relay_bound)
+    limits = ExchangeLimits(enabled=settings.web.rate_limits)
+    routes = api_routes(stores, registry, revoking, limits, board, relay_url=relay_url)
+    return build_site(settings.web, callers, routes)

@@ -33,9 +33,9 @@ async def serve_internal(
     board: HealthBoard,
     metrics: Metrics,
     *,
-    task_status: trio.TaskStatus[list[trio.SocketListener]] = trio.TASK_STATUS_IGNORED,
+    task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serves until cancelled; reports the listeners that were bound. Raises OSError if the address is taken."""
+    """Serves until cancelled; reports the URLs that were bound. Raises OSError if the address is taken."""
     answers = answers_for(board, metrics)
     places = trio.CapacityLimiter(MAX_CONNECTIONS)
 
@@ -44,7 +44,13 @@ async def serve_internal(
             await answer_connection(stream, answers)
 
     listeners = await trio.open_tcp_listeners(listen.port, host=listen.host)
-    await trio.serve_listeners(handle, listeners, task_status=task_status)
+    task_status.started([_url(listener.socket) for listener in listeners])
+    await trio.serve_listeners(handle, listeners)
+
+
+def _url(bound: trio.socket.SocketType) -> str:
+    host, port = bound.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def answers_for(board: HealthBoard, metrics: Metrics) -> Mapping[str, Callable[[], Answer]]:

@@ -44,6 +44,11 @@ class DeviceTunnel(Protocol):
         ...
 
     @property
+    def queued_bytes(self) -> int:
+        """What waits to be sent to the device."""
+        ...
+
+    @property
     def rtt_seconds(self) -> float | None:
         """Of the last ping that was answered."""
         ...

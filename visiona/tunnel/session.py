@@ -94,6 +94,11 @@ class Tunnel:
         return len(self._streams)
 
     @property
+    def queued_bytes(self) -> int:
+        """What waits to be sent to the other side."""
+        return self.session.statistics().queued_bytes
+
+    @property
     def rtt_seconds(self) -> float | None:
         """Of the last ping that was answered."""
         return self.session.rtt_seconds

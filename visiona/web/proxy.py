@@ -23,7 +23,7 @@ from visiona.web.request_ids import request_id_from
 from visiona.web.targets import Target, check_form, device_target
 from visiona.wire.errors import RemoteProtocolError
 
-ASGIApp = Callable[[Any, Receive, Send], Awaitable[None]]
+ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 class Proxy:

@@ -1,0 +1,64 @@
+"""What the metrics page shows of this process: registry, relay, door and log in numbers."""
+
+from collections.abc import Sequence
+
+from visiona.ops.health import HealthBoard
+from visiona.ops.metrics import DeviceFigures, Figure, Sources
+from visiona.ops.stalls import StallWatch
+from visiona.relay.deadlines import Sweeper
+from visiona.relay.listener import Relay
+from visiona.relay.registry import LiveTunnel, Registry
+
+
+def sources(
+    registry: Registry,
+    relay: Relay,
+    sweeper: Sweeper,
+    board: HealthBoard,
+    stalls: StallWatch,
+) -> Sources:
+    """Where each number is read when the page is made."""
+    return Sources(
+        devices=lambda: device_figures(registry.all()),
+        health=board.snapshot,
+        stalls=stalls.statistics,
+        figures=(
+            Figure(
+                "visiona_exchanges_in_flight", "Requests to devices under way.", lambda: sweeper.watched_count
+            ),
+            Figure(
+                "visiona_calls_live",
+                "Requests and sockets that a revocation would cut.",
+                lambda: len(registry.calls),
+            ),
+            Figure(
+                "visiona_newcomers",
+                "Agent connections that have shown no good token yet.",
+                lambda: relay.reception.newcomers,
+            ),
+            Figure(
+                "visiona_journal_waiting",
+                "Timeline entries that wait to be written.",
+                lambda: len(relay.journal),
+            ),
+            Figure(
+                "visiona_longest_stall_seconds",
+                "The longest standstill of this process that tunnels were forgiven.",
+                lambda: relay.pinger.longest_stall_seconds,
+            ),
+        ),
+    )
+
+
+def device_figures(tunnels: Sequence[LiveTunnel]) -> list[DeviceFigures]:
+    """Each live tunnel in numbers."""
+    return [
+        DeviceFigures(
+            device_id=live.device_id,
+            connected_at=live.connected_at.timestamp(),
+            streams=live.tunnel.stream_count,
+            queued_bytes=live.tunnel.queued_bytes,
+            rtt_seconds=live.tunnel.rtt_seconds,
+        )
+        for live in tunnels
+    ]

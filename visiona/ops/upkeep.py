@@ -1,0 +1,49 @@
+"""What must be done now and then: forgetting what has expired, and saying how things are.
+
+Both are loops for the background: they end by being cancelled.
+"""
+
+import logging
+from collections.abc import Callable
+
+import trio
+
+from visiona.ops.systemd import Notifier
+from visiona.services.clock import now
+from visiona.services.housekeeping import purge_expired
+from visiona.stores.errors import StoreUnavailable
+from visiona.stores.interfaces import Stores
+
+log = logging.getLogger(__name__)
+
+PURGE_SECONDS = 3600.0
+"""What is purged is kept for days at least, so an hour more or less is nothing."""
+
+FIRST_PURGE_SECONDS = 60.0
+"""Not at once: a start is when everybody comes back."""
+
+STATUS_SECONDS = 5.0
+
+
+async def purge_forever(stores: Stores) -> None:
+    """Purges once an hour; a store that cannot answer is asked again the next time."""
+    await trio.sleep(FIRST_PURGE_SECONDS)
+    while True:
+        try:
+            forgotten = await purge_expired(stores, now())
+        except StoreUnavailable as error:
+            log.warning("nothing was purged: %s", error)
+        else:
+            if any(forgotten.values()):
+                log.info("purged what had expired", extra=dict(forgotten))
+        await trio.sleep(PURGE_SECONDS)
+
+
+async def keep_status(notifier: Notifier, text: Callable[[], str]) -> None:
+    """Shows a line in `systemctl status`, whenever it changed; returns at once if nobody listens."""
+    shown = None
+    while True:
+        if (line := text()) != shown and not notifier.status(line):
+            return
+        shown = line
+        await trio.sleep(STATUS_SECONDS)

@@ -181,12 +181,13 @@ async def test_a_bug_in_finishing_an_answer_is_500_too(
 async def test_a_websocket_to_nowhere_is_refused() -> None:
     world = World()
     sent: list[dict[str, object]] = []
+    events = iter([{"type": "websocket.connect"}])
 
     async def receive() -> dict[str, object]:
-        if not sent:
-            return {"type": "websocket.connect"}
-        await trio.sleep_forever()
-        raise AssertionError
+        await trio.lowlevel.checkpoint()
+        if (event := next(events, None)) is None:
+            await trio.sleep_forever()
+        return dict(event or {})
 
     async def send(message: dict[str, object]) -> None:
         sent.append(message)
@@ -203,7 +204,43 @@ async def test_a_websocket_to_nowhere_is_refused() -> None:
         "subprotocols": [],
         "extensions": {"websocket.http.response": {}},
     }
-    await world.site(scope, receive, send)  # type: ignore[arg-type]
+    await world.site(scope, receive, send)
     assert sent[0]["type"] == "websocket.http.response.start"
     assert sent[0]["status"] == 400
     assert b'"request_id":"mine"' in sent[1]["body"]  # type: ignore[operator]
+
+
+async def test_the_last_send_is_not_cancelled_by_the_end_that_it_causes() -> None:
+    """Hypercorn reports the end of the request from within the send of the answer's last piece."""
+    world = World()
+    answered = trio.Event()
+    finished: list[str] = []
+    asked = False
+
+    async def receive() -> dict[str, object]:
+        nonlocal asked
+        if not asked:
+            asked = True
+            return {"type": "http.request", "body": b"", "more_body": False}
+        await answered.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: dict[str, object]) -> None:
+        if message["type"] == "http.response.body" and not message.get("more_body"):
+            answered.set()
+            await trio.testing.wait_all_tasks_blocked()
+            finished.append("the server's own work after the answer")
+
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "http",
+        "path": "/livez",
+        "raw_path": b"/livez",
+        "query_string": b"",
+        "headers": [],
+    }
+    await world.site(scope, receive, send)
+    assert finished == ["the server's own work after the answer"]

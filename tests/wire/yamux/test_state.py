@@ -1,4 +1,5 @@
 import itertools
+from pathlib import Path
 
 import pytest
 from visiona.wire.errors import LocalProtocolError
@@ -35,3 +36,13 @@ def test_t33_fin_of_both_sides_closes_in_either_order() -> None:
 def test_who_may_send_is_who_may_end() -> None:
     assert set(state.MAY_SEND) == {before for before, move in TRANSITIONS if move is Move.SEND_FIN}
     assert set(state.MAY_RECEIVE) == {before for before, move in TRANSITIONS if move is Move.RECEIVE_FIN}
+
+
+def test_the_drawing_in_the_spec_is_the_table() -> None:
+    drawn = [
+        line for line in (Path(state.__file__).parent / "SPEC.md").read_text().splitlines() if "|" in line
+    ]
+    for before in StreamState:
+        moves = (TRANSITIONS.get((before, move)) for move in Move)
+        row = " | ".join("–" if after is None else after.name for after in moves)
+        assert f"| {before.name} | {row} |" in drawn

@@ -110,7 +110,20 @@ _NAMES = st.sampled_from(
 )
 _VALUES = st.one_of(
     st.sampled_from(
-        [b"x", b"5", b"+5", b"0x5", b"5, 5", b"chunked", b"gzip, chunked", b"xchunked", b"close", b"", b" a "]
+        [
+            b"x",
+            b"5",
+            b"+5",
+            b"0x5",
+            b"5, 5",
+            b"chunked",
+            b"gzip, chunked",
+            b"xchunked",
+            b",chunked",
+            b"close",
+            b"",
+            b" a ",
+        ]
     ),
     st.binary(max_size=8),
 )

@@ -181,6 +181,7 @@ def test_websocket_fields_do_not_cross_without_an_upgrade() -> None:
         "Refresh: 0; url=/api/x",
         "Set-Cookie2: a=1",
         "Set-Login: logged-out",
+        'Secure-Session-Registration: (ES256);path="/api/x"',
     ],
 )
 @pytest.mark.parametrize("spelling", [str, str.lower, str.upper])

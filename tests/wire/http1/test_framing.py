@@ -60,6 +60,8 @@ REFUSED = {
     "h01_chunked_first": ([(b"Transfer-Encoding", b"chunked, gzip")], 400),
     "h01_quoted": ([(b"Transfer-Encoding", b'"chunked"')], 400),
     "h01_te_empty": ([(b"Transfer-Encoding", b"")], 400),
+    "h01_comma_chunked": ([(b"Transfer-Encoding", b",chunked")], 501),
+    "h01_chunked_comma": ([(b"Transfer-Encoding", b"chunked,")], 501),
     "h01_gzip_chunked": ([(b"Transfer-Encoding", b"gzip, chunked")], 501),
     "h01_identity_chunked": ([(b"Transfer-Encoding", b"identity,\tchunked")], 501),
 }

@@ -296,6 +296,7 @@ BAD_RESPONSES = {
     "t50_length_and_chunked": response(b"Content-Length: 1", b"Transfer-Encoding: chunked"),
     "t50_bytes_after_101": response(b"Connection: upgrade", b"Upgrade: x", line=b"HTTP/1.1 101 S")
     + b"abc\r\n\r\n",
+    "t50_101_that_does_not_say_to_what": response(b"Connection: upgrade", line=b"HTTP/1.1 101 S"),
     "t50_two_heads": response() + response(),
     "t50_empty": b"",
 }

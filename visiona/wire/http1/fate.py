@@ -114,6 +114,8 @@ ANSWER_DROP_PREFIXES = (
     b"x-visiona-",
     b"x-accel-",
     b"x-litespeed-",
+    b"sec-session-",  # sessions bound to the browser, for the whole origin
+    b"secure-session-",
     b"proxy-",
 )
 

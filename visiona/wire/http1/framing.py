@@ -54,9 +54,9 @@ def request_framing(head: RequestHead) -> NoBody | Sized | Chunked:
     if coding is None:
         return NO_BODY if length is None else _sized(head, length, status=400)
     _check_coding(head, length, status=400)
-    members = list_members(coding)
-    if members == [b"chunked"]:
+    if coding.lower() == b"chunked":
         return CHUNKED
+    members = list_members(coding)
     if members[-1:] == [b"chunked"] and b"chunked" not in members[:-1]:
         raise _broken("only the transfer coding chunked is known", status=501)
     raise _broken("chunked is not the last transfer coding", status=400)
@@ -73,7 +73,7 @@ def response_framing(head: ResponseHead, request_method: bytes) -> Framing:
     body: Framing = UNTIL_CLOSE
     if coding is not None:
         _check_coding(head, length, status=502)
-        if list_members(coding) != [b"chunked"]:
+        if coding.lower() != b"chunked":
             raise _broken("only the transfer coding chunked is known", status=502)
         body = CHUNKED
     elif length is not None:

@@ -119,6 +119,10 @@ class Rig:
     clients: "list[WebClient]" = field(default_factory=list)
 
     @property
+    def scanned(self) -> list[LiveTunnel]:
+        return self.web.scanned
+
+    @property
     def base(self) -> str:
         return f"/api/devices/{self.live.device_id}/proxy"
 
@@ -334,6 +338,7 @@ class Port:
     sweeper: Sweeper
     stop: trio.Event
     agents_connected: list[tuple[bytes, bytes, str]]
+    scanned: list[LiveTunnel]
 
 
 ConnectAgent = Callable[[socket.socket, RequestHead, bytes, str], Awaitable[None]]
@@ -356,7 +361,8 @@ async def open_port(
         fast_door=layer == "door",
         drain_seconds=5.0,
     )
-    access = Access(FakeCallers(), registry, stores)  # type: ignore[arg-type]
+    scanned: list[LiveTunnel] = []
+    access = Access(FakeCallers(), registry, stores, scanned.append)  # type: ignore[arg-type]
     proxy = Proxy(site, access, sweeper, outside=Outside.from_web(settings), limits=limits)
 
     async def note_agent(sock: socket.socket, head: RequestHead, leftover: bytes, peer: str) -> None:
@@ -372,7 +378,7 @@ async def open_port(
             )
         )
         try:
-            yield Port(int(urls[0].rpartition(":")[2]), registry, stores, sweeper, stop, connected)
+            yield Port(int(urls[0].rpartition(":")[2]), registry, stores, sweeper, stop, connected, scanned)
         finally:
             nursery.cancel_scope.cancel()
 

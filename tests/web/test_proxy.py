@@ -6,6 +6,10 @@ import h11
 import pytest
 import trio
 import trio.testing
+from visiona.domain.causes import Cause
+from visiona.domain.devices import Accelerator
+from visiona.relay.deadlines import Limits
+from visiona.tunnel.byte_stream import TunnelStream
 
 from tests.web.device_rig import (
     STRANGER_TOKEN,
@@ -18,9 +22,6 @@ from tests.web.device_rig import (
     open_rig,
     read_request,
 )
-from visiona.domain.causes import Cause
-from visiona.relay.deadlines import Limits
-from visiona.tunnel.byte_stream import TunnelStream
 
 pytestmark = pytest.mark.parametrize("layer", ["door", "asgi"])
 
@@ -619,3 +620,36 @@ async def test_a_slow_client_is_given_up_when_it_takes_nothing(layer: str) -> No
         rig.pass_seconds(11)
         with trio.fail_after(2):
             await broken.wait()
+
+
+async def test_a_verb_goes_to_the_devices_own_accelerator_and_its_progress_streams(layer: str) -> None:
+    async with open_rig(layer, echo) as rig:
+        one = Accelerator("kl520-0", "KL520", "KL520")
+        two = Accelerator("kl720-1", "KL720", "KL720")
+        rig.stores.known[rig.live.device_id] = device_record(rig.live.device_id, accelerators=(one,))
+        client = await rig.connect()
+        path = f"POST /api/devices/{rig.live.device_id}/flash"
+        answer = await client.ask(rig.request(path, "Content-Length: 2", body=b"{}"), method="POST")
+        assert (answer.headers["x-target"], answer.body) == ("/api/devices/kl520-0/flash", b"{}")
+        rig.stores.known[rig.live.device_id] = device_record(rig.live.device_id, accelerators=(one, two))
+        answer = await client.ask(rig.request(path, "Content-Length: 0"), method="POST")
+        assert (answer.status, error_of(answer.body)["code"]) == (409, "DEVICE_AMBIGUOUS")
+        chosen = await client.ask(
+            rig.request(f"{path}?accelerator=kl720-1", "Content-Length: 0"), method="POST"
+        )
+        assert chosen.headers["x-target"] == "/api/devices/kl720-1/flash"
+        named = await client.ask(
+            rig.request("POST /api/devices/kl720-1/connect", "Content-Length: 0"), method="POST"
+        )
+        assert named.headers["x-target"] == "/api/devices/kl720-1/connect"
+        unknown = await client.ask(rig.request(f"{path}?accelerator=x", "Content-Length: 0"), method="POST")
+        assert unknown.status == 404
+
+
+async def test_a_scan_that_succeeds_is_reported_so_that_the_accelerators_are_read_again(layer: str) -> None:
+    async with open_rig(layer, echo) as rig:
+        client = await rig.connect()
+        answer = await client.ask(rig.request("POST /api/devices/scan", "Content-Length: 0"), method="POST")
+        assert answer.headers["x-target"] == "/api/devices/scan"
+        await settle(rig)
+        assert rig.scanned == [rig.live]

@@ -131,6 +131,7 @@ class DoorAnswer:
             output.queue(last_chunk(trailers_for_client(trailers)))
         output.owe(None)
         self._log()
+        self._allowed.answered(self._status)
         self._connection.answered(keep_alive=self._keep_alive)
 
     def answer_broken(self, error: VisionaError) -> None:

@@ -64,7 +64,6 @@ class DoorConnection:
         sweeper.watch(self._input)
         try:
             while await self._one_request():
-                self._input.is_first = False
                 if self._input.buffer:
                     # Requests sent ahead must not keep everybody else waiting.
                     await trio.lowlevel.checkpoint()
@@ -121,6 +120,7 @@ class DoorConnection:
             if size is None:
                 return False
             head = parse_request_head(bytes(self._input.buffer[:size]))
+            self._input.is_first = False
             check_form(head.method, head.target)
             framing = request_framing(head)
             target = device_target(head.method, head.target, head.get)
@@ -139,7 +139,10 @@ class DoorConnection:
     async def _read_head(self) -> int | None:
         """How long the next head is, once it is here whole; None: there will be none."""
         source = self._input
-        source.enter(Stage.HEAD if source.buffer else Stage.IDLE)
+        if source.buffer:
+            source.enter(Stage.HEAD)
+        elif source.stage is not Stage.IDLE:
+            source.enter(Stage.IDLE)
         seen = 0
         while True:
             if source.is_gone or (self._context.is_draining and not source.buffer):

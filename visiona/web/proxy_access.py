@@ -27,6 +27,12 @@ class Allowed(NamedTuple):
     actor: Actor
     live: LiveTunnel
     target: Target
+    scanned: Callable[[LiveTunnel], None] | None = None
+
+    def answered(self, status: int) -> None:
+        """The device has answered whole: a scan may have changed what is known of it."""
+        if self.scanned is not None and 200 <= status < 300:
+            self.scanned(self.live)
 
     @property
     def device_prefix(self) -> bytes:
@@ -56,7 +62,7 @@ class Access:
     def known(self, credentials: Credentials, target: Target) -> Allowed | None:
         """The answer where memory has it; None says nothing, `resolve` must be asked."""
         device_id = target.device_id
-        if device_id is None or not target.agent_target:
+        if device_id is None or target.verb is not None:
             return None
         actor = self._callers.known(credentials)
         live = self.registry.online(device_id)
@@ -75,8 +81,9 @@ class Access:
         """
         actor = await self._callers.identify(credentials)
         actor.need(Scope.DEVICES_PROXY)
+        scanned = self.scanned if target.verb == b"scan" else None
         if target.device_id is None and target.local_id is None:
-            return Allowed(actor, self._only_online(actor), target)
+            return Allowed(actor, self._only_online(actor), target, scanned)
         device: Device | None
         if target.device_id is None:
             device = await self._device_with(actor, target.local_id or "")
@@ -85,7 +92,7 @@ class Access:
         live = self._live(actor, target.device_id or (device.id if device is not None else None), device)
         if not target.agent_target and device is not None:
             target = resolved(target, _accelerator(device, target.local_id))
-        return Allowed(actor, live, target)
+        return Allowed(actor, live, target, scanned)
 
     async def _device(self, actor: Actor, device_id: DeviceId, *, verb: bool) -> Device | None:
         """The stored device; None where the tunnel alone says all there is to know."""

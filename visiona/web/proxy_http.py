@@ -20,7 +20,6 @@ from visiona.wire.http1.forward import answer_headers, request_for_agent, traile
 from visiona.wire.http1.framing import CHUNKED, NO_BODY, Chunked, NoBody, Sized, request_framing
 from visiona.wire.http1.head import ResponseHead
 
-
 LEFT = 499
 """In the access log: the client left before its answer was whole (as nginx writes it)."""
 
@@ -59,6 +58,8 @@ class HttpExchange:
         finally:
             self._parts.endless.pop(exchange, None)
             exchange.leave()
+        if self._inbox.is_whole:
+            allowed.answered(status)
         log_access(
             method=self._scope["method"],
             path=self._head.target.decode("ascii", "replace"),

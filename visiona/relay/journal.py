@@ -106,12 +106,14 @@ class Journal:
         return batch
 
     async def _write(self, batch: list[Report]) -> None:
+        is_written = False
         try:
             await record(self._stores, batch)
-        except BaseException:
-            # Unavailable, or cancelled before it began: these are older than what came in the meantime.
-            self._put_back(batch)
-            raise
+            is_written = True
+        finally:
+            if not is_written:
+                # Unavailable, or cancelled before it began: these are older than what came in the meantime.
+                self._put_back(batch)
         now = trio.current_time()
         self._written_at.update((report.device_id, now) for report in batch)
 

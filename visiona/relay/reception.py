@@ -246,12 +246,14 @@ class Reception:
 @asynccontextmanager
 async def closing_on_failure(pipe: Pipe) -> AsyncIterator[None]:
     """Closes the pipe if the block fails or is cancelled."""
+    is_well = False
     try:
         yield
-    except BaseException:
-        with trio.CancelScope(shield=True):
-            await pipe.aclose()
-        raise
+        is_well = True
+    finally:
+        if not is_well:
+            with trio.CancelScope(shield=True):
+                await pipe.aclose()
 
 
 async def _secured(sock: socket.socket, certificates: Certificates) -> Pipe:

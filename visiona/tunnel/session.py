@@ -44,6 +44,9 @@ for both is cheaper. Bulk is handed on as it is."""
 CYCLE_GRACE_SECONDS = 30.0
 """Streams in flight may finish in this time when the tunnel itself has to end: ids used up, or the agent leaves."""
 
+LAST_READ_SECONDS = 1.0
+"""After sending failed, for the reader to find out why."""
+
 _HANG_UPS = frozenset({"agent_closed", "tcp_reset"})
 """The other end went. From a tunnel that was already told to end, that is the answer and not the cause."""
 
@@ -285,6 +288,10 @@ class Tunnel:
         except trio.TooSlowError:
             self.close("write_timeout")
         except (OSError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            # Why it broke, the reader knows: there may be a GoAway or a clean end still to be read.
+            self._writer.is_broken = True
+            with trio.move_on_after(LAST_READ_SECONDS):
+                await self.wait_closed()
             self._break(error)
         both.cancel()
 

@@ -72,6 +72,11 @@ async def run_until_told(settings: Settings, ready: ReadyFile, reload: Reload) -
     def tell_ready(bound: Bound) -> None:
         ready.write(bound.web, bound.relay, bound.internal)
         log.info("ready", extra={"web": bound.web, "relay": bound.relay, "internal": bound.internal})
+        if settings.relay.public_url is None and settings.web.public_url is None:
+            log.info(
+                "agents are told to dial this machine's own address; set relay.public_url for agents elsewhere",
+                extra={"address": bound.relay},
+            )
 
     async with trio.open_nursery() as nursery:
         await nursery.start(listen_to_signals, stop, nursery.cancel_scope, reload)

@@ -1,0 +1,92 @@
+"""`visiona demo` as people run it: in a process of its own."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+COMMAND = [sys.executable, "-m", "visiona", "demo"]
+
+
+def processes_that_mention(text: str) -> list[str]:
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            command = entry.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue  # it ended while we looked
+        if text in command:
+            found.append(command)
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_every_ability_comes_through_the_tunnel_and_nothing_stays_behind(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*COMMAND, "--check", "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=110,
+        env=own_temp(tmp_path),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads(done.stdout)
+    assert report["ok"] is True
+    assert [check["name"] for check in report["checks"] if check["ok"]] == [
+        "device",
+        "camera stream",
+        "snapshot",
+        "events",
+        "detections",
+        "scan",
+        "connect",
+        "flash",
+        "inference",
+        "strangers",
+    ]
+    assert list(tmp_path.iterdir()) == []
+    assert processes_that_mention(str(tmp_path)) == []
+    assert "vAp_" not in done.stdout + done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_curl_line_works_and_ctrl_c_leaves_nothing_behind(number: signal.Signals, tmp_path: Path) -> None:
+    with subprocess.Popen(
+        COMMAND, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=own_temp(tmp_path)
+    ) as demo:
+        assert demo.stdout is not None
+        said = ""
+        while "Ctrl-C" not in said:
+            line = demo.stdout.readline()
+            assert line, said + (demo.stderr.read() if demo.stderr else "")
+            said += line
+        token, url = re.findall(r"Bearer (\S+)'.*\n\s+'(\S+snapshot)'", said)[0]
+        request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            assert answer.read(2) == b"\xff\xd8"
+        logs = "".join(path.read_text() for path in tmp_path.glob("*/*.log"))
+        demo.send_signal(number)
+        rest, complaints = demo.communicate(timeout=60)
+    assert demo.returncode == 0, rest + complaints
+    assert "Traceback" not in complaints
+    assert list(tmp_path.iterdir()) == []
+    assert processes_that_mention(str(tmp_path)) == []
+    # S-08: the token is shown to the person, and is in no log.
+    assert "vA" not in re.sub(r"vA[csp]_\w{4}…", "", logs)
+    assert "tunnel" in logs
+
+
+def own_temp(folder: Path) -> dict[str, str]:
+    """The environment, with temporary files where we can see what is left of them."""
+    environ = dict(os.environ)  # noqa: TID251 - a child's environment is made of ours
+    return {**environ, "TMPDIR": str(folder)}

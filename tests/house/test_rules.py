@@ -27,6 +27,9 @@ def imports_of_the_root(tree: ast.Module) -> list[int]:
 
 
 def catches_everything(handler: ast.ExceptHandler) -> bool:
+    """Whether errors that nobody named end here; cleaning up and raising again is not an end."""
+    if isinstance(handler.body[-1], ast.Raise) and handler.body[-1].exc is None:
+        return False
     named = (
         {node.id for node in ast.walk(handler.type) if isinstance(node, ast.Name)}
         if handler.type

@@ -1,17 +1,16 @@
 """The checkout as the house tests see it: its modules and their parsed text."""
 
 import ast
-from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "visiona"
 
 
-def modules(*floors: str) -> Iterator[Path]:
+def modules(*floors: str) -> list[Path]:
     """Every module below the named packages of visiona (all of it when none is named)."""
-    for folder in [PACKAGE / floor for floor in floors] or [PACKAGE]:
-        yield from sorted(folder.rglob("*.py"))
+    folders = [PACKAGE / floor for floor in floors] or [PACKAGE]
+    return [path for folder in folders for path in sorted(folder.rglob("*.py"))]
 
 
 def parsed(path: Path) -> ast.Module:

@@ -62,15 +62,23 @@ async def open_link(
         OSError, trio.BrokenResourceError, trio.TooSlowError: it was not reached, or did not answer in time.
     """
     with trio.fail_after(settings.dial_seconds):
-        stream = await open_connection(relay, context)
-        try:
-            leftover = await shake_hands(stream, relay, headers)
-        except BaseException:
-            await trio.aclose_forcefully(stream)
-            raise
-    transport = WebSocketTransport(_pipe(stream), is_client=True, leftover=leftover)
+        transport = await _dial(relay, headers, context)
     async with open_tunnel(transport, Role.CLIENT, settings.tunnel, limits=_LIMITS) as tunnel:
         yield tunnel
+
+
+async def _dial(
+    relay: Address, headers: tuple[tuple[bytes, bytes], ...], context: ssl.SSLContext | None
+) -> WebSocketTransport:
+    stream = await open_connection(relay, context)
+    is_up = False
+    try:
+        leftover = await shake_hands(stream, relay, headers)
+        is_up = True
+    finally:
+        if not is_up:
+            await trio.aclose_forcefully(stream)
+    return WebSocketTransport(_pipe(stream), is_client=True, leftover=leftover)
 
 
 async def shake_hands(

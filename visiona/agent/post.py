@@ -56,11 +56,13 @@ async def open_connection(address: Address, context: ssl.SSLContext | None) -> t
     secured = trio.SSLStream(
         stream, context or tls_context(), server_hostname=address.host, https_compatible=True
     )
+    is_up = False
     try:
         await secured.do_handshake()
-    except BaseException:
-        await trio.aclose_forcefully(stream)
-        raise
+        is_up = True
+    finally:
+        if not is_up:
+            await trio.aclose_forcefully(stream)
     return secured
 
 

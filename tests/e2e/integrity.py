@@ -9,6 +9,14 @@ from dataclasses import dataclass
 
 import h11
 import trio
+from visiona.relay.registry import Registry
+from visiona.tunnel.byte_stream import TunnelStream
+from visiona.tunnel.pipe import SocketPipe
+from visiona.tunnel.session import open_tunnel
+from visiona.tunnel.transport import WebSocketTransport
+from visiona.wire.http1.head import RequestHead
+from visiona.wire.websocket.handshake import check_upgrade, switching_protocols
+from visiona.wire.yamux.limits import Role
 
 from tests.interop.programs import go_agent
 from tests.web.device_rig import (
@@ -23,14 +31,6 @@ from tests.web.device_rig import (
     open_rig,
     session_of,
 )
-from visiona.relay.registry import Registry
-from visiona.tunnel.byte_stream import TunnelStream
-from visiona.tunnel.pipe import SocketPipe
-from visiona.tunnel.session import open_tunnel
-from visiona.tunnel.transport import WebSocketTransport
-from visiona.wire.http1.head import RequestHead
-from visiona.wire.websocket.handshake import check_upgrade, switching_protocols
-from visiona.wire.yamux.limits import Role
 
 DEVICE = "00000000-0000-0000-0000-000000000007"
 BODY_SIZES = (0, 1, 17, 500, 4096, 16_384, 65_536, 200_000)

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 import trio
 import trio.testing
+from visiona.tunnel.byte_stream import TunnelStream
+from visiona.web.door import leaving
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.trio.client import ClientConnection, connect
 from wsproto import ConnectionType, WSConnection
@@ -22,8 +24,6 @@ from wsproto.events import (
 )
 
 from tests.web.device_rig import TOKEN, Rig, open_rig
-from visiona.tunnel.byte_stream import TunnelStream
-from visiona.web.door import leaving
 
 pytestmark = pytest.mark.parametrize("layer", ["door", "asgi"])
 

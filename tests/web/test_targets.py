@@ -1,5 +1,4 @@
 import pytest
-
 from visiona.domain.errors import Invalid, NotFound
 from visiona.web.errors import MethodNotAllowed
 from visiona.web.targets import Target, check_form, device_target, resolved

@@ -7,6 +7,7 @@ something else must happen (the connection ends, more was sent already, a body h
 
 import socket
 import struct
+from typing import Final
 
 import trio
 
@@ -38,6 +39,7 @@ MAX_UNWANTED_BYTES = 262144
 """Of a body that the device did not wait for: less is read and dropped, more costs the connection."""
 
 RequestFraming = NoBody | Sized | Chunked
+EMPTY: Final = frozenset({NoBody(), Sized(0)})
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _SILENT_KINDS = frozenset({"tls", "not_http"})
@@ -168,7 +170,7 @@ class DoorConnection:
                 check_origin(head.get, self._context.outside.origin)
             allowed = await self._allowed(head, target)
         except (VisionaError, StoreUnavailable, RemoteProtocolError) as error:
-            return await self._refuse(error, head, body_follows=not isinstance(framing, NoBody))
+            return await self._refuse(error, head, body_follows=framing not in EMPTY)
         answer = self._answer = self._answer_for(head, allowed, is_websocket=is_websocket)
         exchange = Exchange(
             answer,

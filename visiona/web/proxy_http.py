@@ -35,6 +35,7 @@ class HttpExchange:
         self._head = head_of(scope)
         self._inbox = Inbox()
         self._first: Message | None = None
+        self._is_delivered = False
 
     async def run(self, target: Target) -> None:
         """From the head to the last byte of the answer. Raises only before anything was answered."""
@@ -111,7 +112,9 @@ class HttpExchange:
                 return
             if message["type"] == "http.disconnect":
                 exchange.leave()
-                scope.cancel()
+                # Hypercorn says so at the end of every request too, before its own last send is over.
+                if not self._is_delivered:
+                    scope.cancel()
                 return
             await self._inbox.send_up(exchange, message.get("body", b""))
             if more and not message.get("more_body", False):
@@ -140,6 +143,7 @@ class HttpExchange:
             if inbox.is_over:
                 break
             await inbox.wait_something()
+        self._is_delivered = True
         if inbox.error is not None:
             # Without its last message the answer is not whole, and Hypercorn closes the connection.
             await break_stream(self._scope, self._send)

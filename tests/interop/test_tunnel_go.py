@@ -49,6 +49,15 @@ async def test_the_token_comes_in_the_handshake(go_agent: StartAgent, auth: str)
         assert (await agent.heard("connected"))["attempt"] == 1
 
 
+async def test_t10_an_agent_that_offers_compression_is_served_without(go_agent: StartAgent) -> None:
+    async with small_relay() as relay:
+        go_agent(relay.url, TOKEN, compression=True)
+        tunnel = await relay.next_tunnel()
+        assert b"permessage-deflate" in (relay.heads[0].get(b"sec-websocket-extensions") or b"")
+        body = bytes(200_000)
+        assert (await ask(tunnel, "POST", "/echo", body)).body == body
+
+
 async def test_thousands_of_exchanges_bring_their_own_bodies_back(go_agent: StartAgent, mode: str) -> None:
     async with small_relay() as relay:
         agent = go_agent(relay.url, TOKEN, mode=mode)

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -84,7 +87,19 @@ func (a *agent) dial() (*websocket.Conn, *http.Response, error) {
 	if a.instance != "" {
 		headers.Set("X-Visiona-Instance", a.instance)
 	}
-	dialer := websocket.Dialer{HandshakeTimeout: 15 * time.Second}
+	if a.origin != "" {
+		headers.Set("Origin", a.origin)
+	}
+	dialer := websocket.Dialer{HandshakeTimeout: 15 * time.Second, EnableCompression: a.compression}
+	if a.caFile != "" {
+		pem, err := os.ReadFile(a.caFile)
+		if err != nil {
+			return nil, nil, err
+		}
+		authorities := x509.NewCertPool()
+		authorities.AppendCertsFromPEM(pem)
+		dialer.TLSClientConfig = &tls.Config{RootCAs: authorities}
+	}
 	return dialer.Dial(target, headers)
 }
 

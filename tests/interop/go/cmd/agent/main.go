@@ -18,10 +18,9 @@ import (
 var Generation = "unknown"
 
 type options struct {
-	relay, token, header, mode, target, agentHeader, instance string
-	once                                                      bool
-	keepalive                                                 time.Duration
-	acceptDelay                                               time.Duration
+	relay, token, header, mode, target, agentHeader, instance, origin, caFile string
+	once, compression                                                         bool
+	keepalive, acceptDelay                                                    time.Duration
 }
 
 func parse() options {
@@ -33,6 +32,9 @@ func parse() options {
 	flag.StringVar(&o.target, "target", "", "TCP address behind pipe and forward; empty: the built-in backend")
 	flag.StringVar(&o.agentHeader, "agent-header", "", "value of X-Visiona-Agent")
 	flag.StringVar(&o.instance, "instance", "", "value of X-Visiona-Instance")
+	flag.StringVar(&o.origin, "origin", "", "send an Origin header, as a browser would")
+	flag.StringVar(&o.caFile, "ca-file", "", "PEM file of the authorities to trust for wss://")
+	flag.BoolVar(&o.compression, "compression", false, "offer permessage-deflate")
 	flag.BoolVar(&o.once, "once", false, "exit when the first connection ends or is refused")
 	flag.DurationVar(&o.keepalive, "keepalive", 10*time.Second, "yamux keepalive; 0: none")
 	flag.DurationVar(&o.acceptDelay, "accept-delay", 0, "wait so long before the first accept (fills the backlog)")

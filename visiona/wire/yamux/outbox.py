@@ -204,7 +204,6 @@ class Outbox:
 
     def _take_fin(self, out: list[bytes], stream: Stream, left: int) -> int:
         """Puts FIN out, or into the control lane where no byte is left; returns what it took."""
-        stream.ending = False
         self.relieved.append(stream)
         frame = header(WINDOW_UPDATE, FIN, stream.stream_id, 0)
         if left < HEADER_BYTES:

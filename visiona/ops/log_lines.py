@@ -8,8 +8,9 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 
-from visiona.ops.scrub import MASK, SECRET_NAMES, clean
+from visiona.ops.scrub import MASK, SECRET_NAMES, clean, is_harmless
 
 MAX_MESSAGE_CHARACTERS = 8192
 MAX_VALUE_CHARACTERS = 2048
@@ -25,22 +26,21 @@ Value = str | int | float | bool | None
 
 def console_line(record: logging.LogRecord) -> str:
     """`2026-01-02T03:04:05.678Z INFO    relay.listener: tunnel up device_id=…`, then the traceback, indented."""
-    name = record.name.removeprefix("visiona.")
-    parts = [f"{_time(record)} {record.levelname:<7} {clean(name, MAX_VALUE_CHARACTERS)}: {_message(record)}"]
-    parts.extend(f"{key}={_quoted(value)}" for key, value in _extras(record).items())
-    return "\n    | ".join([" ".join(parts), *_traceback(record)])
+    line = _console(record, record.getMessage(), _extras(record))
+    if _is_fit(line, record):
+        return line
+    extras = {_clean(key): _cleaned(value) for key, value in _extras(record).items()}
+    line = _console(record, clean(record.getMessage(), MAX_MESSAGE_CHARACTERS), extras)
+    return "\n    | ".join([line, *_traceback(record)])
 
 
 def json_line(record: logging.LogRecord) -> str:
     """One JSON object; the extras are members of it, under `extra_…` where they would hide one of ours."""
-    entry: dict[str, Value | list[str]] = {
-        "time": _time(record),
-        "level": record.levelname.lower(),
-        "logger": clean(record.name, MAX_VALUE_CHARACTERS),
-        "message": _message(record),
-    }
-    for key, value in _extras(record).items():
-        entry[f"extra_{key}" if key in _JSON_OWN else key] = value
+    line = json.dumps(_entry(record, record.getMessage(), _extras(record)), ensure_ascii=False, default=str)
+    if _is_fit(line, record):
+        return line
+    extras = {_clean(key): _cleaned(value) for key, value in _extras(record).items()}
+    entry = _entry(record, clean(record.getMessage(), MAX_MESSAGE_CHARACTERS), extras)
     if traceback := _traceback(record):
         entry["traceback"] = traceback
     return json.dumps(entry, ensure_ascii=False)
@@ -49,33 +49,68 @@ def json_line(record: logging.LogRecord) -> str:
 LINES: Mapping[str, Line] = {"console": console_line, "json": json_line}
 
 
-def _time(record: logging.LogRecord) -> str:
-    moment = datetime.fromtimestamp(record.created, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def _is_fit(line: str, record: logging.LogRecord) -> bool:
+    """Whether a line made without a closer look may stay. Short: then no part of it is longer than its own limit."""
+    has_traceback = record.exc_info or record.exc_text or record.stack_info
+    return not has_traceback and len(line) <= MAX_VALUE_CHARACTERS and is_harmless(line)
 
 
-def _message(record: logging.LogRecord) -> str:
-    return clean(record.getMessage(), MAX_MESSAGE_CHARACTERS)
+def _console(record: logging.LogRecord, message: str, extras: Mapping[str, object]) -> str:
+    words = [
+        _time(record.created),
+        f"{record.levelname:<7}",
+        record.name.removeprefix("visiona.") + ":",
+        message,
+    ]
+    words.extend([f"{key}={_quoted(value)}" for key, value in extras.items()])
+    return " ".join(words)
 
 
-def _extras(record: logging.LogRecord) -> dict[str, Value]:
-    return {
-        clean(key, MAX_VALUE_CHARACTERS): MASK if key.lower() in SECRET_NAMES and value else _plain(value)
-        for key, value in vars(record).items()
-        if key not in _STANDARD
+def _entry(record: logging.LogRecord, message: str, extras: Mapping[str, object]) -> dict[str, object]:
+    entry: dict[str, object] = {
+        "time": _time(record.created),
+        "level": record.levelname.lower(),
+        "logger": record.name,
+        "message": message,
     }
+    for key, value in extras.items():
+        entry[f"extra_{key}" if key in _JSON_OWN else key] = value
+    return entry
 
 
-def _plain(value: object) -> Value:
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    text = value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
+@lru_cache(maxsize=2)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _time(created: float) -> str:
+    seconds = int(created)
+    return f"{_second(seconds)}.{int((created - seconds) * 1000):03d}Z"
+
+
+def _extras(record: logging.LogRecord) -> dict[str, object]:
+    """What the call gave besides the message; what must not be seen whatever it is, masked."""
+    extras = {key: value for key, value in vars(record).items() if key not in _STANDARD}
+    for key in SECRET_NAMES.intersection(map(str.lower, extras)):
+        extras.update({name: MASK for name in extras if name.lower() == key and extras[name]})
+    return extras
+
+
+def _clean(text: str) -> str:
     return clean(text, MAX_VALUE_CHARACTERS)
 
 
-def _quoted(value: Value) -> str:
+def _cleaned(value: object) -> Value:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return _clean(value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value))
+
+
+def _quoted(value: object) -> str:
     text = "-" if value is None else str(value)
-    return json.dumps(text, ensure_ascii=False) if not text or any(mark in text for mark in ' "=') else text
+    if text and not (" " in text or "=" in text or '"' in text):
+        return text
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _traceback(record: logging.LogRecord) -> list[str]:
@@ -85,4 +120,4 @@ def _traceback(record: logging.LogRecord) -> list[str]:
         record.exc_text = logging.Formatter().formatException(record.exc_info)
     # split("\n"), not splitlines(): the latter also splits at what a hostile text may contain.
     lines = "\n".join(filter(None, (record.exc_text, record.stack_info))).split("\n")
-    return [clean(line, MAX_VALUE_CHARACTERS) for line in lines[-MAX_TRACEBACK_LINES:]]
+    return [_clean(line) for line in lines[-MAX_TRACEBACK_LINES:]]

@@ -103,6 +103,8 @@ def setup_logging(settings: LogSettings, output: BinaryIO | None = None) -> Line
     Warnings of the `warnings` module come along. The returned writer is closed at exit; its `statistics()` are for
     the metrics.
     """
+    # Nothing of these is printed, and each costs a little for every record.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     root = logging.getLogger()
     writer = _writer_for(output, root)
     for old in list(root.handlers):

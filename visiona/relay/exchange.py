@@ -222,20 +222,21 @@ class Exchange:
     def stream_data(self, data: bytes) -> None:
         """Bytes of the answer."""
         client = self._client
+        if client is None:
+            # More than was announced, after all of that was passed on. Without credit it soon ends, and the deadline
+            # of the last phase resets it.
+            return
         self._moved_at = self._sweeper.now
         try:
             if self.phase is Phase.BODY:
                 self._body_data(data)
             elif self.phase is Phase.HEAD:
                 self._head_data(data)
-            elif self.phase is Phase.PIPE and client is not None:
+            elif self.phase is Phase.PIPE:
                 client.answer_body(data)
-            # Else it is more than was announced, after all of that was passed on. Without credit it soon ends, and
-            # the deadline of the last phase resets it.
         except ProtocolError as error:
             self._break(DeviceBroke(f"the device sent something that is not HTTP: {error}"))
-        if client is not None:
-            client.flush()
+        client.flush()
 
     def stream_ended(self) -> None:
         """The device's end of stream."""

@@ -1,14 +1,216 @@
+"""The port as a whole: accepting, being full, handing over, stopping."""
+
+import errno
+import logging
+import socket
+
+import h2.config
+import h2.connection
+import h2.events
 import pytest
+import trio
+import trio.testing
+from trio.testing import MockClock
+from visiona.domain.listen import ListenAddress
+from visiona.relay.deadlines import Sweeper
+from visiona.tunnel.byte_stream import TunnelStream
+from visiona.web.door import BACK_OFF_SECONDS, Door
+from visiona.web.door_binding import bind, url_of
+from visiona.web.door_settings import DoorContext, DoorSettings
 
-from tests.web.device_rig import echo, open_rig
-
-LAYERS = pytest.mark.parametrize("layer", ["door", "asgi"])
+from tests.web.device_rig import TOKEN, Rig, answering, echo, finish, open_rig, read_request
 
 
-@LAYERS
-async def test_a_request_reaches_the_device_and_its_answer_the_client(layer: str) -> None:
-    async with open_rig(layer, echo) as rig:
+class Exhausted:
+    """A listening socket of a process that has no descriptor left."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+
+    def fileno(self) -> int:
+        return self._sock.fileno()
+
+    def accept(self) -> tuple[socket.socket, object]:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+
+async def test_s05_without_descriptors_the_door_backs_off_and_says_so(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()):
+        door = Door(context_of())
+        with trio.move_on_after(10 * BACK_OFF_SECONDS - 0.01):
+            async with trio.open_nursery() as nursery:
+                await door.accept_forever(Exhausted(listener), nursery)  # type: ignore[arg-type]
+    assert len([record for record in caplog.records if record.levelno == logging.WARNING]) == 10
+
+
+def context_of(**settings: float) -> DoorContext:
+    return DoorContext(
+        access=None,  # type: ignore[arg-type]
+        sweeper=Sweeper(),
+        spawn=None,  # type: ignore[arg-type]
+        hand_over=None,  # type: ignore[arg-type]
+        connect_agent=None,  # type: ignore[arg-type]
+        settings=DoorSettings(**settings),  # type: ignore[arg-type]
+    )
+
+
+async def test_a_full_door_says_503_and_closes() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        door = Door(context_of(max_connections=0))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(door.accept_forever, listener, nursery)
+            client = await trio.open_tcp_stream(*listener.getsockname())
+            async with client:
+                assert (await client.receive_some()).startswith(b"HTTP/1.1 503 ")
+            nursery.cancel_scope.cancel()
+
+
+async def test_a_crowd_is_let_in_at_once() -> None:
+    async with open_rig("door", echo) as rig:
+        clients = [await rig.connect() for _ in range(200)]
+        for client in clients:
+            await client.send(rig.request("GET ~/"))
+        for client in clients:
+            assert (await client.answer()).status == 200
+
+
+async def test_a_bug_in_one_connection_ends_that_connection_only(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_rig("door", echo) as rig:
+        healthy, other = await rig.connect(), await rig.connect()
+        assert (await healthy.ask(rig.request("GET ~/"))).status == 200
+        monkeypatch.setattr("visiona.web.door_connection.device_target", None)
+        await other.send(rig.request("GET ~/"))
+        assert await other.rest() == b""
+        monkeypatch.undo()
+        assert (await healthy.ask(rig.request("GET ~/"))).status == 200
+    assert "TypeError" in caplog.text
+
+
+async def test_a_stop_lets_the_answer_under_way_finish_and_then_closes() -> None:
+    go_on = trio.Event()
+
+    async def slow(stream: TunnelStream) -> None:
+        await read_request(stream)
+        await go_on.wait()
+        await stream.send_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        await finish(stream)
+
+    async with open_rig("door", slow) as rig:
+        busy, idle = await rig.connect(), await rig.connect()
+        await busy.send(rig.request("GET ~/"))
+        await trio.testing.wait_all_tasks_blocked(0.02)
+        rig.stop.set()
+        assert await idle.rest() == b""
+        with pytest.raises(OSError, match="attempts to connect"):
+            await rig.connect()
+        go_on.set()
+        assert (await busy.answer()).body == b"ok"
+        assert await busy.rest() == b""
+
+
+async def test_s06_a_stop_cuts_what_has_no_end() -> None:
+    async def camera(stream: TunnelStream) -> None:
+        await read_request(stream)
+        await stream.send_all(
+            b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=x\r\n\r\n--x\r\n"
+        )
+        await trio.sleep_forever()
+
+    async with open_rig("door", camera) as rig:
         client = await rig.connect()
-        answer = await client.ask(rig.request("GET ~/status?x=1"))
-        assert answer.status == 200
-        assert answer.headers["x-target"] == "/status?x=1"
+        await client.send(rig.request("GET ~/"))
+        await client.line()
+        rig.stop.set()
+        with trio.fail_after(1):
+            assert not (await client.rest()).endswith(b"0\r\n\r\n")
+
+
+class H2Client:
+    """HTTP/2 with prior knowledge, spoken by h2."""
+
+    def __init__(self, stream: trio.abc.Stream) -> None:
+        self.stream = stream
+        self.connection = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True))
+        self.connection.initiate_connection()
+
+    async def flush(self) -> None:
+        if data := self.connection.data_to_send():
+            await self.stream.send_all(data)
+
+    async def ask(self, rig: Rig, path: str, body: bytes = b"") -> tuple[int, bytes, list[h2.events.Event]]:
+        """Status, body and how it ended."""
+        number = self.connection.get_next_available_stream_id()
+        headers = [
+            (":method", "POST" if body else "GET"),
+            (":scheme", "http"),
+            (":authority", "door.test"),
+            (":path", path.replace("~", rig.base)),
+            ("authorization", f"Bearer {TOKEN}"),
+        ]
+        self.connection.send_headers(number, headers, end_stream=not body)
+        if body:
+            self.connection.send_data(number, body, end_stream=True)
+        await self.flush()
+        status, answer = 0, b""
+        while True:
+            for event in self.connection.receive_data(await self.stream.receive_some(65536)):
+                if isinstance(event, h2.events.ResponseReceived):
+                    status = int(dict(event.headers)[b":status"])
+                elif isinstance(event, h2.events.DataReceived):
+                    answer += event.data
+                elif isinstance(event, (h2.events.StreamEnded, h2.events.StreamReset)):
+                    await self.flush()
+                    return status, answer, [event]
+            await self.flush()
+
+
+@pytest.mark.parametrize("layer", ["door", "asgi"])
+async def test_http_2_reaches_the_device_by_the_same_port(layer: str) -> None:
+    async with open_rig(layer, echo) as rig:
+        client = H2Client((await rig.connect()).stream)
+        assert (await client.ask(rig, "~/a"))[:2] == (200, b"")
+        assert (await client.ask(rig, "~/b", b"body"))[:2] == (200, b"body")
+        assert (await client.ask(rig, "/api/devices"))[:2] == (404, b"site /api/devices")
+
+
+async def test_t33_a_short_answer_resets_its_stream_of_http_2_and_no_other() -> None:
+    answers = [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+    ]
+
+    async def device(stream: TunnelStream) -> None:
+        await answering(answers.pop(0))(stream)
+
+    async with open_rig("asgi", device) as rig:
+        client = H2Client((await rig.connect()).stream)
+        with trio.fail_after(2):
+            _, body, ends = await client.ask(rig, "~/short")
+            assert isinstance(ends[0], h2.events.StreamReset)
+            assert (await client.ask(rig, "~/whole"))[:2] == (200, b"ok")
+        assert len(body) < 10
+
+
+async def test_every_address_is_one_socket_and_port_0_is_any() -> None:
+    listeners = await bind(ListenAddress(None, 0))
+    assert len(listeners) == 1
+    assert url_of(listeners[0]).startswith("http://127.0.0.1:")
+    for listener in listeners:
+        listener.close()
+
+
+async def test_a_name_with_two_addresses_has_one_port() -> None:
+    listeners = await bind(ListenAddress("localhost", 0))
+    assert len({listener.getsockname()[1] for listener in listeners}) == 1
+    for listener in listeners:
+        listener.close()
+
+
+async def test_s07_a_port_in_use_is_an_os_error() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
+        await bind(ListenAddress("127.0.0.1", taken.getsockname()[1]))

@@ -1,0 +1,65 @@
+"""Fixtures of the end-to-end tests: a server a module, its people, and what is measured and kept on the way."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e import backend as local
+from tests.e2e.client import Caller
+from tests.e2e.evidence import Evidence
+from tests.e2e.server import Server, running_server
+
+LAST = "test_scrub.py"
+MEASURED: list[tuple[str, float]] = []
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What judges the whole run comes after the whole run."""
+    items.sort(key=lambda item: item.path.name == LAST and item.path.parent.name == "e2e")
+
+
+@pytest.fixture(scope="session")
+def evidence() -> Evidence:
+    return Evidence()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, evidence: Evidence) -> Iterator[Server]:
+    with running_server(tmp_path_factory.mktemp("server"), evidence) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def ada(server: Server) -> Caller:
+    """Somebody with an account and a token."""
+    return server.person("ada")
+
+
+@pytest.fixture(scope="module")
+def backend() -> Iterator[local.Backend]:
+    with local.serving() as backend:
+        yield backend
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """For one agent."""
+    return tmp_path / "agent"
+
+
+@pytest.fixture
+def measured(request: pytest.FixtureRequest) -> Callable[[str, float], None]:
+    """`measured(what, seconds)`: told at the end of the run. A figure, not a judgement: machines differ."""
+
+    def note(what: str, seconds: float) -> None:
+        MEASURED.append((f"{request.node.name}: {what}", seconds))
+
+    return note
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if MEASURED and terminalreporter.config.get_verbosity() >= 0:
+        terminalreporter.section("e2e: measured")
+        for what, seconds in MEASURED:
+            terminalreporter.write_line(f"{seconds * 1000:8.1f} ms  {what}")

@@ -1,0 +1,60 @@
+"""What a whole run leaves behind: every log, every word of the command line, every database; and what was secret."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+TOKEN_IN_FULL = re.compile(rb"vA[acpsACPS]_[0-9A-Za-z]{5,}")
+"""More of a token than the eight characters that a log may show."""
+
+
+class Evidence:
+    """Collected by the helpers while tests run; judged by test_scrub.py when all of them have."""
+
+    def __init__(self) -> None:
+        self._secrets: dict[bytes, str] = {}
+        self._files: list[Path] = []
+        self._words: list[tuple[str, bytes]] = []
+
+    def secret(self, value: str, what: str) -> str:
+        """Remembers a value that must be found nowhere; gives it back."""
+        # Without its kind, so that it is also found where the prefix was cut off.
+        self._secrets[re.sub(r"^vA[a-z]_", "", value).encode()] = what
+        return value
+
+    def file(self, path: Path) -> Path:
+        """A log or a database, read at the end."""
+        self._files.append(path)
+        return path
+
+    def words(self, who: str, text: str) -> None:
+        """What a command printed, without what it was asked to tell its asker."""
+        self._words.append((who, text.encode()))
+
+    @property
+    def secret_count(self) -> int:
+        return len(self._secrets)
+
+    def pieces(self) -> Iterator[tuple[str, bytes]]:
+        """Everything: where, and the bytes."""
+        for pattern in self._files:
+            for path in sorted(pattern.parent.glob(pattern.name)):
+                yield str(path), path.read_bytes()
+        yield from self._words
+
+    def leaks(self) -> list[str]:
+        """What was found that must not be there: where, what, and the line around it."""
+        found = []
+        for where, data in self.pieces():
+            for match in TOKEN_IN_FULL.finditer(data):
+                found.append(f"{where}: a token in full: {_around(data, match.start())}")
+            found += [
+                f"{where}: {what}: {_around(data, data.index(value))}"
+                for value, what in self._secrets.items()
+                if value in data
+            ]
+        return found
+
+
+def _around(data: bytes, at: int) -> str:
+    return data[max(0, at - 80) : at + 90].decode(errors="replace")

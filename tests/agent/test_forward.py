@@ -149,6 +149,24 @@ async def test_h15_a_caller_that_gives_up_ends_the_local_request() -> None:
             await gone.wait()
 
 
+async def test_h15_a_caller_that_gives_up_ends_a_local_request_that_says_nothing() -> None:
+    asked, gone = trio.Event(), trio.Event()
+
+    async def hang(stream: trio.SocketStream) -> None:
+        await stream.receive_some()
+        asked.set()
+        assert await stream.receive_some() == b""
+        gone.set()
+
+    async with caller_of(hang) as open_stream:
+        stream = await open_stream()
+        await stream.send_all(REQUEST)
+        await asked.wait()
+        await stream.aclose()
+        with trio.fail_after(5):
+            await gone.wait()
+
+
 async def test_an_early_answer_crosses_although_the_service_stopped_reading() -> None:
     async def refuse_upload(stream: trio.SocketStream) -> None:
         await stream.receive_some()

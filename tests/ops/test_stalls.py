@@ -55,6 +55,7 @@ def test_a_stall_is_reported_once_while_it_lasts(caplog: pytest.LogCaptureFixtur
     clock.now += 0.2
     with caplog.at_level(logging.WARNING):
         reporter.look()
+        clock.now += QUIET_SECONDS * 2
         reporter.look()
     assert [record.getMessage() for record in caplog.records] == ["the event loop is blocked"]
     assert "test_stalls.py" in vars(caplog.records[0])["at"]

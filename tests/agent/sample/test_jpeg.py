@@ -1,5 +1,7 @@
 """The encoder against a decoder of its own kind: flat tiles only, written from the standard's other side."""
 
+import random
+
 import pytest
 from visiona.agent.sample.jpeg import TILE, Colour, encode
 
@@ -79,6 +81,16 @@ def test_the_frame_says_its_size_in_pixels() -> None:
 
 
 def test_the_data_holds_no_marker() -> None:
-    picture = encode([[(value * 37 % 256, value * 91 % 256, value * 13 % 256) for value in range(64)]] * 16)
-    data = picture[picture.index(b"\xff\xda") + 14 : -2]
-    assert all(data[at + 1] == 0 for at, byte in enumerate(data[:-1]) if byte == 0xFF)
+    chance = random.Random(2)
+    corners = [0, 255]
+    stuffed = 0
+    for _ in range(50):
+        row: list[Colour] = [
+            (chance.choice(corners), chance.choice(corners), chance.choice(corners)) for _ in range(64)
+        ]
+        picture = encode([row])
+        data = picture[picture.index(b"\xff\xda") + 14 : -2]
+        assert data.count(b"\xff") == data.count(b"\xff\0")
+        stuffed += data.count(b"\xff")
+        assert len(decode(picture)[0]) == 64
+    assert stuffed > 0

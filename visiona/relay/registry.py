@@ -217,8 +217,14 @@ class Registry:
         """Ends a device's tunnel and all that runs over it."""
         self.cut_count += 1
         live = self._live.get(device_id)
-        cut = Cut(sockets=self.calls.cut_device(device_id, cause.value))
-        return cut.plus(self._close([live] if live is not None else [], cause))
+        # Counted first: a call that is cut resets its stream.
+        streams = live.tunnel.stream_count if live is not None else 0
+        sockets = self.calls.cut_device(device_id, cause.value)
+        if live is None:
+            return Cut(sockets=sockets)
+        live.tunnel.close(cause.value)
+        self.depart(live, *_cause_of(live.tunnel))
+        return Cut(tunnels=1, streams=streams, sockets=sockets)
 
     def cut_session_token(self, token_id: TokenId, cause: Cause = Cause.REVOKED) -> Cut:
         """Ends the tunnel that connected with this token, if there is one."""
@@ -259,13 +265,6 @@ class Registry:
         for live in tunnels:
             cut = cut.plus(self.cut_device(live.device_id, cause))
         return cut
-
-    def _close(self, tunnels: list[LiveTunnel], cause: Cause) -> Cut:
-        streams = sum(live.tunnel.stream_count for live in tunnels)
-        for live in tunnels:
-            live.tunnel.close(cause.value)
-            self.depart(live, *_cause_of(live.tunnel))
-        return Cut(tunnels=len(tunnels), streams=streams)
 
     def _remove(self, live: LiveTunnel, cause: Cause, detail: str | None) -> None:
         at = self._now()

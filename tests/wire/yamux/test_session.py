@@ -496,3 +496,14 @@ def test_a_starved_stream_hears_of_room_once_though_it_left_in_many_frames() -> 
     assert session.room(stream_id) == 0
     session.data_to_send(1 << 20)
     assert session.events() == [Writable(stream_id)]
+
+
+def test_an_idle_session_remembers_nothing_after_two_answered_pings(pair: Pair, opener: End) -> None:
+    for _ in range(20):
+        opener.session.reset_stream(opener.session.open_stream())
+    pair.settle()
+    assert opener.session.statistics().remembered_streams == 20
+    for _ in range(2):
+        opener.session.ping(pair.now)
+        pair.settle()
+    assert opener.session.statistics().remembered_streams == 0

@@ -90,3 +90,14 @@ def test_the_older_half_can_be_used_up_and_forgotten_too() -> None:
     strays.judge(2, ACK, 0, 0.0)
     strays.forget(2)
     assert kind_of(lambda: strays.judge(2, ACK, 0, 0.0)) == "unknown"
+
+
+def test_the_second_answered_ping_ends_the_memory() -> None:
+    strays = Strays(Limits(unknown_frames_per_minute=0))
+    strays.remember(2, 0)
+    strays.age()
+    strays.judge(2, ACK, 0, 0.0)
+    strays.age()
+    assert len(strays) == 0
+    strays.age()
+    assert kind_of(lambda: strays.judge(2, ACK, 0, 0.0)) == "unknown"

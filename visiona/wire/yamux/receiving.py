@@ -180,6 +180,7 @@ class Receiver:
             if rtt_seconds is None:
                 self._count_idle(now)
             else:
+                self._table.strays.age()
                 events.append(PingAcked(length, rtt_seconds))
 
     def _count_idle(self, now: float) -> None:

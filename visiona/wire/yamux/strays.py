@@ -40,6 +40,11 @@ class Strays:
         if len(self._young) >= self._generation_size:
             self._old, self._young = self._young, {}
 
+    def age(self) -> None:
+        """The peer answered a ping: it has heard all that was sent before. What was old is forgotten."""
+        if self._young or self._old:
+            self._old, self._young = self._young, {}
+
     def forget(self, stream_id: int) -> None:
         """The peer has said its last word about this stream, or uses the id anew."""
         self._young.pop(stream_id, None)

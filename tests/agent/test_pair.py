@@ -145,10 +145,16 @@ async def test_a_long_retry_after_is_said_rather_than_waited_for(site: Site) -> 
         await pair(TOKEN, SITE, "t", Unit("u"))
 
 
+async def test_the_relays_own_port_is_told_from_the_site(site: Site) -> None:
+    site.answers = [refusal(404, "NOT_FOUND")]
+    with pytest.raises(PairingFailed, match="give the address of the web site"):
+        await pair(TOKEN, SITE, "t", Unit("u"))
+
+
 @pytest.mark.parametrize(
     "answer",
     [
-        Answer(404, {}),
+        Answer(418, {}),
         Answer(200, {}),
         Answer(200, {"data": []}),
         Answer(200, {"data": {"session_token": "other"}}),

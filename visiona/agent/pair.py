@@ -146,6 +146,8 @@ def _failure(answer: Answer, site: Address) -> PairingFailed:
     if answer.status == 429:
         wait = f"{answer.retry_after_seconds:g} s" if answer.retry_after_seconds else "a while"
         return PairingFailed(f"{site} has been asked too often; try again in {wait}", code)
+    if answer.status in (404, 405, 426):
+        return PairingFailed(f"{site} exchanges no pairing tokens; give the address of the web site", code)
     if code:
         return PairingFailed(f"{site} refused: {message or code}", code)
     return PairingFailed(f"{site} answered {answer.status}: is this the address of a visiona web site?", code)

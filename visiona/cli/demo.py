@@ -61,6 +61,7 @@ async def _demo(folder: Path, check: bool, as_json: bool) -> int:
                 outcome = await _check_everything(stage, as_json)
             else:
                 outcome = Exit.OK
+                (_hand_over if as_json else _invite)(stage)
                 await trio.sleep_forever()
         nursery.cancel_scope.cancel()
     return outcome
@@ -98,9 +99,13 @@ async def _check_everything(stage: Stage, as_json: bool) -> Exit:
     return Exit.OK if good else Exit.FAILED
 
 
+def _hand_over(stage: Stage) -> None:
+    """For a script that wants a server to play with; it ends the demo by a signal."""
+    print_json({name: str(value) for name, value in asdict(stage).items()})
+    sys.stdout.flush()
+
+
 def _describe(stage: Stage) -> None:
-    proxy = f"{stage.web}/api/devices/{stage.device_id}/proxy"
-    # To the terminal only: this token is the demo user's, good for a day, and dies with the temporary folder.
     print(
         f"""
   server       {stage.web}    API; {stage.web}/readyz
@@ -109,8 +114,16 @@ def _describe(stage: Stage) -> None:
   sample unit  {stage.sample}    behind the tunnel: only its agent knows this address
   agent        paired and connected as device {stage.device_id}
   state, logs  {stage.folder}    removed at the end
+""",
+        flush=True,
+    )
 
-The unit's camera, through the tunnel:
+
+def _invite(stage: Stage) -> None:
+    """For the person at the terminal only: this token is good for a day, and dies with the temporary folder."""
+    proxy = f"{stage.web}/api/devices/{stage.device_id}/proxy"
+    print(
+        f"""The unit's camera and its events, through the tunnel:
 
   curl -H 'Authorization: Bearer {stage.token}' \\
        '{proxy}/api/camera/snapshot' -o snapshot.jpg

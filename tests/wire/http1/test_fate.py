@@ -56,3 +56,8 @@ def test_names_that_only_resemble_others_cross(name: bytes) -> None:
 )
 def test_h02_connection_may_name_some_fields_and_not_others(option: bytes, droppable: bool) -> None:
     assert droppable_by_name(option) is droppable
+
+
+def test_an_answer_may_ask_a_server_in_front_not_to_hold_it_back_and_nothing_else_of_it() -> None:
+    assert answer_fate(b"x-accel-buffering") is Fate.PASS
+    assert answer_fate(b"x-accel-redirect") is Fate.DROP

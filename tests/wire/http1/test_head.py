@@ -331,6 +331,10 @@ def test_the_end_is_found_when_bytes_come_one_by_one() -> None:
     assert find_head_end(head, len(head) - 1) == len(head)
 
 
+def test_t04_the_limits_are_the_promised_ones() -> None:
+    assert (MAX_HEAD_BYTES, MAX_RESPONSE_HEAD_BYTES, MAX_HEADERS) == (16_384, 65_536, 100)
+
+
 def test_t04_a_head_at_the_limit_is_found_and_one_byte_more_is_431() -> None:
     filler = b"X-A: " + b"a" * (MAX_HEAD_BYTES - len(request(b"X-A: ")))
     assert find_head_end(request(filler)) == MAX_HEAD_BYTES

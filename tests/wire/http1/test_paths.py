@@ -28,6 +28,7 @@ PASSED = [
     b"/..a/b..",
     b"/a%2Eb",
     b"/%7Euser",
+    b"/%2525",
     b"/?",
     b"/a??b",
     b'/[1]{2}|^`<>"',
@@ -64,6 +65,7 @@ REFUSED = {
     "h07_encoded_dot": DEVICE + b"/%2e/admin",
     "h07_twice_encoded_dots": DEVICE + b"/%252e%252e/admin",
     "h07_thrice_encoded_dots": DEVICE + b"/%25252e%25252e/admin",
+    "h07_encoded_three_times": DEVICE + b"/%252525",
     "h07_encoded_beyond_counting": DEVICE + b"/%2525252525252e",
     "h07_dots_with_a_parameter": DEVICE + b"/..;/admin",
     "h07_dots_with_a_named_parameter": DEVICE + b"/..;a=b/admin",
@@ -90,6 +92,7 @@ REFUSED = {
     "h07_fragment_in_the_query": DEVICE + b"/a?b#c",
     "h03_space": DEVICE + b"/a b",
     "h03_raw_crlf": DEVICE + b"/a\r\nX: 1",
+    "h03_raw_delete": DEVICE + b"/a\x7f",
     "h03_raw_nul": DEVICE + b"/a?\0",
     "h03_raw_utf8": DEVICE + b"/caf\xc3\xa9",
 }

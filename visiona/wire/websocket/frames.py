@@ -16,6 +16,7 @@ from visiona.wire.websocket.opcodes import (
     FIN,
     MASKED,
     MAX_CONTROL_BYTES,
+    MAX_HEADER_BYTES,
     NO_CODE,
     PING,
     PONG,
@@ -105,7 +106,7 @@ class FrameReader:
             if self._remaining:
                 at += self._take_payload(view[at : at + self._remaining], events)
                 continue
-            taken = self._take_header(view[at : at + 14 + MAX_CONTROL_BYTES], events)
+            taken = self._take_header(view[at : at + MAX_HEADER_BYTES + MAX_CONTROL_BYTES], events)
             if not taken:
                 self._held = bytes(view[at:])
                 break

@@ -37,7 +37,7 @@ from visiona.wire.yamux.limits import Limits, Role
 from visiona.wire.yamux.session import Session
 from visiona.wire.yamux.window import Budget
 
-JOIN_BYTES = 64 * 1024
+JOIN_BYTES = 512 * 1024
 """Pieces of one read are joined up to this size: agents send a header and its payload as two messages, and one call
 for both is cheaper. Bulk is handed on as it is."""
 

@@ -1,6 +1,9 @@
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import pytest
 import trio
@@ -8,15 +11,17 @@ import trio.testing
 from visiona.agent.addresses import Address
 from visiona.agent.connect import connect_to, shake_hands
 from visiona.agent.credential import Credential
+from visiona.agent.reasons import reason_of
 from visiona.agent.settings import AgentSettings
 from visiona.tunnel.errors import DialRefused
 from visiona.tunnel.pipe import StreamPipe
-from visiona.tunnel.session import open_tunnel
+from visiona.tunnel.session import Tunnel, open_tunnel
 from visiona.tunnel.transport import WebSocketTransport
 from visiona.wire.http1.head import RequestHead, find_head_end, parse_request_head
 from visiona.wire.websocket.handshake import check_upgrade, switching_protocols
 from visiona.wire.yamux.limits import Role
 
+CERTIFICATES = Path(__file__).parents[1] / "support" / "certificates"
 TOKEN = "vAs_" + "a" * 64
 RELAY = Address(False, "relay.example", 80)
 
@@ -42,35 +47,81 @@ async def relay_at(
         nursery.cancel_scope.cancel()
 
 
+async def play_relay(stream: trio.abc.Stream, heads: list[RequestHead]) -> None:
+    """Accepts anybody, and asks one thing through the tunnel."""
+    head = await read_request(stream)
+    heads.append(head)
+    await stream.send_all(switching_protocols(check_upgrade(head)))
+    async with open_tunnel(WebSocketTransport(StreamPipe(stream), is_client=False), Role.SERVER) as tunnel:
+        opened = await tunnel.open_stream()
+        await opened.send_all(b"ping")
+        assert await opened.receive_some() == b"pong"
+        await opened.send_eof()
+        await tunnel.wait_closed()
+
+
+async def answer_the_relay(tunnel: Tunnel) -> None:
+    stream = await tunnel.accept()
+    assert await stream.receive_some() == b"ping"
+    await stream.send_all(b"pong")
+    assert await stream.receive_some() == b""
+
+
 async def test_a_tunnel_comes_up_and_the_relay_opens_streams_in_it() -> None:
     heads: list[RequestHead] = []
 
     async def relay(stream: trio.SocketStream) -> None:
-        head = await read_request(stream)
-        heads.append(head)
-        await stream.send_all(switching_protocols(check_upgrade(head)))
-        transport = WebSocketTransport(StreamPipe(stream), is_client=False)
-        async with open_tunnel(transport, Role.SERVER) as tunnel:
-            opened = await tunnel.open_stream()
-            await opened.send_all(b"ping")
-            assert await opened.receive_some() == b"pong"
-            await opened.send_eof()
-            await tunnel.wait_closed()
+        await play_relay(stream, heads)
 
     async with (
         relay_at(relay, "/sub") as address,
         connect_to(address, credential(), AgentSettings(), "visiona-agent/9")() as tunnel,
     ):
-        stream = await tunnel.accept()
-        assert await stream.receive_some() == b"ping"
-        await stream.send_all(b"pong")
-        assert await stream.receive_some() == b""
+        await answer_the_relay(tunnel)
     (head,) = heads
     assert head.target == b"/sub/tunnel/connect"
     assert head.get(b"authorization") == b"Bearer " + TOKEN.encode()
     assert head.get(b"x-visiona-agent") == b"visiona-agent/9"
     assert head.get(b"x-visiona-instance") == b"i" * 32
     assert head.get(b"origin") is None  # the relay takes an Origin for a browser (T-08)
+
+
+def tls_relay(heads: list[RequestHead]) -> Callable[[trio.SocketStream], Awaitable[None]]:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(CERTIFICATES / "one.pem", CERTIFICATES / "one.key")
+
+    async def relay(stream: trio.SocketStream) -> None:
+        secured = trio.SSLStream(stream, context, server_side=True)
+        try:
+            await play_relay(secured, heads)
+        except trio.BrokenResourceError:
+            await trio.aclose_forcefully(stream)
+
+    return relay
+
+
+async def test_a_tunnel_over_tls_trusts_the_authorities_that_the_installer_named() -> None:
+    heads: list[RequestHead] = []
+    async with relay_at(tls_relay(heads)) as plain:
+        address = replace(plain, secure=True)
+        trusting = replace(credential(), ca_file=str(CERTIFICATES / "one.pem"))
+        async with connect_to(address, trusting, AgentSettings(), "v")() as tunnel:
+            await answer_the_relay(tunnel)
+    assert heads[0].get(b"host") == address.authority.encode()
+
+
+@pytest.mark.parametrize("ca_file", ["", str(CERTIFICATES / "two.pem")])
+async def test_a_relay_that_nobody_vouches_for_never_sees_the_credential(ca_file: str) -> None:
+    heads: list[RequestHead] = []
+    async with relay_at(tls_relay(heads)) as plain:
+        connect = connect_to(
+            replace(plain, secure=True), replace(credential(), ca_file=ca_file), AgentSettings(), "v"
+        )
+        with pytest.raises(trio.BrokenResourceError) as broken:
+            async with connect():
+                raise AssertionError("it must not come up")
+    assert heads == []
+    assert "its certificate is not trusted" in reason_of(broken.value)
 
 
 async def answered(answer: bytes) -> bytes:

@@ -76,15 +76,8 @@ async def pair(
     Raises:
         PairingFailed
     """
-    claims = {
-        "pairing_token": token.strip(),
-        "name": unit.name or platform.node(),
-        "serial_number": unit.serial_number,
-        "device_type": unit.device_type,
-        "agent_version": unit.agent_version,
-        "instance": unit.instance,
-    }
-    answer = await _exchange(site, {key: text for key, text in claims.items() if text}, context, chance)
+    claims = _claims(token, unit)
+    answer = await _exchange(site, claims, context, chance)
     data = _data_of(answer, site)
     credential = Credential(
         session_token=data.get("session_token", ""),
@@ -94,11 +87,23 @@ async def pair(
         account=data.get("account", ""),
         device_id=data.get("device_id", ""),
         expires_at=data.get("expires_at", ""),
-        name=claims["name"],
+        name=claims.get("name", ""),
         ca_file=ca_file,
     )
     _check(credential)
     return credential
+
+
+def _claims(token: str, unit: Unit) -> dict[str, str]:
+    claims = {
+        "pairing_token": token.strip(),
+        "name": unit.name or platform.node(),
+        "serial_number": unit.serial_number,
+        "device_type": unit.device_type,
+        "agent_version": unit.agent_version,
+        "instance": unit.instance,
+    }
+    return {key: text for key, text in claims.items() if text}
 
 
 async def _exchange(

@@ -61,7 +61,7 @@ def joined(found: list[Event]) -> list[Event]:
                 open_piece = None
         else:
             out.append(event)
-    return out if open_piece is None else [*out, open_piece]
+    return [*out, open_piece] if open_piece is not None and open_piece.data else out
 
 
 def read(data: bytes, *cuts: int, masked: bool = False) -> list[Event]:

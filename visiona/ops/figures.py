@@ -24,7 +24,7 @@ def sources(
         stalls=stalls.statistics,
         figures=(
             Figure(
-                "visiona_exchanges_in_flight", "Requests to devices under way.", lambda: sweeper.watched_count
+                "visiona_deadlines_watched", "Connections and exchanges whose deadlines are looked at.", lambda: sweeper.watched_count
             ),
             Figure(
                 "visiona_calls_live",

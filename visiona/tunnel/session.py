@@ -38,8 +38,8 @@ from visiona.wire.yamux.session import Session
 from visiona.wire.yamux.window import Budget
 
 JOIN_BYTES = 512 * 1024
-"""Pieces of one read are joined up to this size: agents send a header and its payload as two messages, and one call
-for both is cheaper. Bulk is handed on as it is."""
+"""Pieces of one read are joined up to this size, which is any read: agents cut everything into messages of 4 KiB, and
+what an event costs on its way to a client is far more than the copy (205 -> 480 MB/s down)."""
 
 CYCLE_GRACE_SECONDS = 30.0
 """Streams in flight may finish in this time when the tunnel itself has to end: ids used up, or the agent leaves."""

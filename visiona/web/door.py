@@ -131,9 +131,9 @@ async def open_door(
         OSError: nothing can be bound there.
     """
     hypercorn = Hypercorn(site, idle_seconds=settings.idle_seconds, drain_seconds=settings.drain_seconds)
-    async with trio.open_nursery() as background:
-        listeners = await bind(settings.listen)
-        try:
+    listeners = await bind(settings.listen)
+    try:
+        async with trio.open_nursery() as background:
             await background.start(hypercorn.run)
             async with trio.open_nursery() as connections:
                 context = DoorContext(
@@ -148,21 +148,28 @@ async def open_door(
                     relays=settings.fast_door,
                 )
                 door = Door(context)
-                async with trio.open_nursery() as accepting:
-                    for listener in listeners:
-                        accepting.start_soon(door.accept_forever, listener, connections)
-                    task_status.started([url_of(listener) for listener in listeners])
-                    await stop.wait()
-                    accepting.cancel_scope.cancel()
-                # Closed before anything is drained: a newcomer is refused by the kernel, and can try elsewhere.
-                _close(listeners)
+                task_status.started([url_of(listener) for listener in listeners])
+                await _accept_until(stop, door, listeners, connections)
                 door.drain()
                 site.drain(leaving())
                 await hypercorn.drain()
                 connections.cancel_scope.deadline = trio.current_time() + settings.drain_seconds
-            hypercorn.finish()
-        finally:
-            _close(listeners)
+            await hypercorn.finish()
+            background.cancel_scope.cancel()
+    finally:
+        _close(listeners)
+
+
+async def _accept_until(
+    stop: trio.Event, door: Door, listeners: list[socket.socket], connections: trio.Nursery
+) -> None:
+    async with trio.open_nursery() as accepting:
+        for listener in listeners:
+            accepting.start_soon(door.accept_forever, listener, connections)
+        await stop.wait()
+        accepting.cancel_scope.cancel()
+    # Closed before anything is drained: a newcomer is refused by the kernel, and can try elsewhere.
+    _close(listeners)
 
 
 def _close(listeners: list[socket.socket]) -> None:

@@ -75,6 +75,7 @@ class Hypercorn:
         self._context = WorkerContext(None)
         self._state: dict[str, Any] = {}
         self._finished = trio.Event()
+        self._ended = trio.Event()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Starts the app, and stops it after `finish`."""
@@ -86,10 +87,12 @@ class Hypercorn:
             await self._finished.wait()
             await lifespan.wait_for_shutdown()
             nursery.cancel_scope.cancel()
+        self._ended.set()
 
-    def finish(self) -> None:
-        """Every connection has ended: the app may stop."""
+    async def finish(self) -> None:
+        """Every connection has ended: stops the app, and waits until it has stopped."""
         self._finished.set()
+        await self._ended.wait()
 
     async def drain(self) -> None:
         """Lets idle connections close and the others close after their answer."""

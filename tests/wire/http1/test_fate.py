@@ -5,6 +5,8 @@ from visiona.wire.http1.fate import (
     HOP_BY_HOP,
     KNOWN_IN_ANSWERS,
     KNOWN_IN_REQUESTS,
+    USUAL_ANSWER_FATES,
+    USUAL_REQUEST_FATES,
     Fate,
     answer_fate,
     droppable_by_name,
@@ -27,6 +29,15 @@ def test_what_is_known_beforehand_is_what_would_be_judged(
     for name, start in known.items():
         assert fate(name.lower()) is (Fate.PASS if start else Fate.DROP)
         assert start in {b"", name + b": "}
+
+
+@pytest.mark.parametrize(
+    ("usual", "fate"), [(USUAL_REQUEST_FATES, request_fate), (USUAL_ANSWER_FATES, answer_fate)]
+)
+def test_what_was_judged_beforehand_is_what_would_be_judged(
+    usual: dict[bytes, Fate], fate: Callable[[bytes], Fate]
+) -> None:
+    assert usual == {name: fate(name.lower()) for name in usual}
 
 
 @pytest.mark.parametrize("name", [b"cookie", b"authorization", b"sec-websocket-key"])

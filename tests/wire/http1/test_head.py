@@ -72,6 +72,11 @@ def test_an_answer_may_have_no_reason(line: bytes) -> None:
     assert response_head(line=line).reason == b""
 
 
+def test_h01_a_tab_before_a_value_is_refused_only_where_it_could_hide_a_body() -> None:
+    assert request_head(b"X-A:\t1").get(b"x-a") == b"1"
+    assert request_head(b"Transfer-Encoding: chunked", b"X-A: \t1").get(b"x-a") == b"1"
+
+
 def test_a_websocket_upgrade_is_read_like_any_head() -> None:
     assert request_head(b"Connection: Upgrade", b"Upgrade: websocket").get(b"upgrade") == b"websocket"
     line = b"HTTP/1.1 101 Switching Protocols"

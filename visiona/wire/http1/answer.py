@@ -10,7 +10,7 @@ interfaces need a host of their own per device. What our own console fetches or 
 from visiona.wire.errors import LocalProtocolError, RemoteProtocolError
 from visiona.wire.http1.cookies import set_cookie_for_client
 from visiona.wire.http1.crossing import Crossing
-from visiona.wire.http1.fate import KNOWN_IN_ANSWERS, Fate, answer_fate, droppable_by_name
+from visiona.wire.http1.fate import KNOWN_IN_ANSWERS, USUAL_ANSWER_FATES, Fate, answer_fate, droppable_by_name
 from visiona.wire.http1.fields import Header
 from visiona.wire.http1.framing import Chunked, Framing, NoBody, Sized, UntilClose
 from visiona.wire.http1.head import ResponseHead
@@ -121,7 +121,7 @@ def _crossing_lines(head: ResponseHead, crossing: Crossing, framing: Framing) ->
 
 def _judged(name: bytes, value: bytes, crossing: Crossing) -> bytes | None:
     """The value that crosses, if the field does."""
-    match answer_fate(name.lower()):
+    match USUAL_ANSWER_FATES.get(name) or answer_fate(name.lower()):
         case Fate.PASS:
             return value
         case Fate.SET_COOKIE:

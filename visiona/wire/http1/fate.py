@@ -283,18 +283,29 @@ _USUAL_IN_ANSWERS = (
 )
 
 
-def _known(names: tuple[bytes, ...], fate: Callable[[bytes], Fate]) -> dict[bytes, bytes]:
-    """Names as they are usually spelt → what the field's line begins with, empty when there is to be no line."""
-    spelt = [spelling for name in names for spelling in (name, name.title(), _ODD_SPELLINGS.get(name, name))]
-    lines = {Fate.PASS: b"%b: ", Fate.DROP: b""}
-    judged = [(name, fate(name.lower())) for name in spelt]
-    return {name: lines[fate] and lines[fate] % name for name, fate in judged if fate in lines}
-
-
 _ODD_SPELLINGS = {b"dnt": b"DNT", b"te": b"TE", b"etag": b"ETag", b"www-authenticate": b"WWW-Authenticate"}
 
-KNOWN_IN_REQUESTS = _known(_USUAL_IN_REQUESTS, request_fate)
-"""The fates of the usual fields, worked out once: nine of ten are found here, without lowering a name."""
 
-KNOWN_IN_ANSWERS = _known(_USUAL_IN_ANSWERS, answer_fate)
+def _judged(names: tuple[bytes, ...], fate: Callable[[bytes], Fate]) -> dict[bytes, Fate]:
+    """Names as they are usually spelt, with their fates."""
+    spelt = [spelling for name in names for spelling in (name, name.title(), _ODD_SPELLINGS.get(name, name))]
+    return {name: fate(name.lower()) for name in spelt}
+
+
+def _lines(fates: dict[bytes, Fate]) -> dict[bytes, bytes]:
+    """What a field's line begins with, empty where there is to be no line; fields with a rule of their own are not in."""
+    begin = {Fate.PASS: b"%b: ", Fate.DROP: b""}
+    return {name: begin[fate] and begin[fate] % name for name, fate in fates.items() if fate in begin}
+
+
+USUAL_REQUEST_FATES = _judged(_USUAL_IN_REQUESTS, request_fate)
+"""Worked out once: nine of ten fields are found here, without lowering a name."""
+
+KNOWN_IN_REQUESTS = _lines(USUAL_REQUEST_FATES)
+"""Those of them that pass or are dropped whatever they say."""
+
+USUAL_ANSWER_FATES = _judged(_USUAL_IN_ANSWERS, answer_fate)
+"""The same for answers."""
+
+KNOWN_IN_ANSWERS = _lines(USUAL_ANSWER_FATES)
 """The same for answers."""

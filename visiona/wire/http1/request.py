@@ -6,19 +6,27 @@ absolute links of a device work as before), X-Forwarded-For/-Proto/-Host/-Prefix
 framing, and Connection. A client's `Via` passes; none is added, since common device servers stop compressing at one.
 """
 
+from functools import lru_cache
+
 from visiona.wire.errors import LocalProtocolError, RemoteProtocolError
 from visiona.wire.http1.cookies import cookie_for_agent
 from visiona.wire.http1.crossing import Crossing
-from visiona.wire.http1.fate import KNOWN_IN_REQUESTS, Fate, droppable_by_name, request_fate
-from visiona.wire.http1.fields import Header, is_token, is_value
+from visiona.wire.http1.fate import (
+    KNOWN_IN_REQUESTS,
+    USUAL_REQUEST_FATES,
+    Fate,
+    droppable_by_name,
+    request_fate,
+)
+from visiona.wire.http1.fields import Header, is_host, is_token, is_value
 from visiona.wire.http1.framing import Chunked, NoBody, Sized
 from visiona.wire.http1.head import REFUSED_METHODS, VISIBLE, RequestHead, check_single_fields
 from visiona.wire.http1.nominated import named_by_connection
 
 OUR_TOKEN_MARKS = (b"vAp_", b"vAs_", b"vAc_")
 
-_INNER_LINES = 7
-"""Line ends within our own pieces: Host 1, the client 5, the empty line 2, less the join after the last line."""
+_INNER_LINES = 6
+"""Line ends within our own pieces: Host 1, the client 4, the empty line 2, less the join after the last line."""
 
 
 def request_for_agent(
@@ -54,7 +62,9 @@ def request_for_agent(
             kept = _judged(name, value, crossing)
             if kept is not None:
                 lines.append(b"%b: %b" % (name, kept))
-    lines.append(_about_the_client(crossing))
+    host, prefix = crossing.public_host, crossing.device_prefix
+    lines.append(_about_the_client(crossing.peer_address, crossing.scheme, host, prefix))
+    lines.append(b"X-Request-Id: " + crossing.request_id)
     lines.append(_about_the_body(crossing, framing))
     text = b"\r\n".join(lines)
     expected = len(lines) + _INNER_LINES + crossing.is_websocket + (not isinstance(framing, NoBody))
@@ -71,7 +81,7 @@ def checked_request(
     """A head from a server that has parsed the request itself (ASGI, HTTP/2), held to the same rules as one of ours.
 
     Raises:
-        RemoteProtocolError: kind `method` or `field`.
+        RemoteProtocolError: kind `method`, `field`, `head` (a field twice) or `host`.
     """
     if not is_token(method):
         raise RemoteProtocolError("the method is not a token", kind="method")
@@ -80,6 +90,9 @@ def checked_request(
             raise RemoteProtocolError("a field that is not a name and a value", kind="field")
     head = RequestHead(method, target, version, headers)
     check_single_fields(head)
+    host = head.get(b"host")
+    if host is not None and not is_host(host):
+        raise RemoteProtocolError("Host is not a host and a port", kind="host")
     return head
 
 
@@ -94,8 +107,7 @@ def trailers_for_agent(trailers: tuple[Header, ...]) -> tuple[Header, ...]:
 
 def _judged(name: bytes, value: bytes, crossing: Crossing) -> bytes | None:
     """The value that crosses, if the field does."""
-    fate = request_fate(name.lower())
-    match fate:
+    match USUAL_REQUEST_FATES.get(name) or request_fate(name.lower()):
         case Fate.PASS:
             return value
         case Fate.COOKIE:
@@ -108,22 +120,15 @@ def _judged(name: bytes, value: bytes, crossing: Crossing) -> bytes | None:
             return None
 
 
-def _about_the_client(crossing: Crossing) -> bytes:
-    address = crossing.peer_address.encode("ascii", "replace") or b"unknown"
+@lru_cache(maxsize=512)
+def _about_the_client(peer_address: str, scheme: bytes, host: bytes, prefix: bytes) -> bytes:
+    """What the device is told about the client: the same for each request of a client to a device."""
+    address = peer_address.encode("ascii", "replace") or b"unknown"
     node = b'"[%b]"' % address if b":" in address else address
     return (
         b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\nX-Forwarded-Host: %b\r\nX-Forwarded-Prefix: %b\r\n"
-        b'Forwarded: for=%b;host="%b";proto=%b\r\nX-Request-Id: %b'
-    ) % (
-        address,
-        crossing.scheme,
-        crossing.public_host,
-        crossing.device_prefix,
-        node,
-        crossing.public_host,
-        crossing.scheme,
-        crossing.request_id,
-    )
+        b'Forwarded: for=%b;host="%b";proto=%b'
+    ) % (address, scheme, host, prefix, node, host, scheme)
 
 
 def _about_the_body(crossing: Crossing, framing: NoBody | Sized | Chunked) -> bytes:

@@ -358,3 +358,14 @@ def test_t52_a_stream_that_its_device_never_ends_is_reset_soon() -> None:
     made.pass_seconds(1)
     assert made.stream.was_reset
     assert made.is_gone()
+
+
+def test_a_pipe_that_was_hung_up_takes_nothing_more() -> None:
+    made = Made(upgrade=True)
+    made.exchange.stream_data(b"HTTP/1.1 101 Now\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+    made.exchange.hang_up()
+    made.exchange.send_body(b"late")
+    made.exchange.end_body()
+    assert made.stream.written == b"HEAD"
+    made.exchange.stream_data(b"last words of the device")
+    assert made.client.body == b""

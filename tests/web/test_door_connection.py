@@ -7,6 +7,8 @@ import pytest
 import trio
 import trio.testing
 from visiona.tunnel.byte_stream import TunnelStream
+from visiona.tunnel.errors import StreamRefused
+from visiona.tunnel.session import Tunnel
 from visiona.web.door_connection import MAX_PIPELINED_BYTES, MAX_UNWANTED_BYTES
 
 from tests.web.device_rig import Request, Rig, answering, echo, finish, open_rig, read_request
@@ -390,3 +392,21 @@ async def test_an_agent_that_connects_on_the_web_port_is_given_to_the_relay() ->
         )
         assert await client.rest() == b""
         assert rig.agents_connected == [(b"/tunnel/connect?token=vAs_1", b"more", "127.0.0.1")]
+
+
+async def test_a_stream_that_cannot_be_opened_is_429_and_a_body_not_yet_asked_for_ends_the_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise StreamRefused("full")
+
+    async with open_rig("door", echo) as rig:
+        monkeypatch.setattr(Tunnel, "open_stream_nowait", refuse)
+        client = await rig.connect()
+        assert (await client.ask(rig.request("GET ~/"))).status == 429
+        await client.send(rig.request("POST ~/", "Content-Length: 3", "Expect: 100-continue"))
+        assert b" 429 " in await client.line()
+        await settle()
+        rig.pass_seconds(3)
+        assert b"HTTP/1.1" not in await client.rest()
+        assert len(rig.registry.calls) == 0

@@ -10,15 +10,15 @@ is ever sent twice: a request that fails after its stream was opened is reported
 """
 
 from enum import Enum
-from typing import Protocol
 
 from visiona.domain.causes import Cause
 from visiona.domain.errors import DeviceBroke, DeviceTooSlow, NotFound, NotSignedIn, VisionaError
 from visiona.domain.ids import DeviceId, TokenId, UserId
 from visiona.relay.calls import LiveCall, LiveCalls
+from visiona.relay.client import Client, Opener
 from visiona.relay.deadlines import Limits, Sweeper
 from visiona.tunnel.errors import StreamReset, TunnelClosed, TunnelError
-from visiona.tunnel.stream import Stream, StreamHandler
+from visiona.tunnel.stream import Stream
 from visiona.wire.errors import ProtocolError, RemoteProtocolError
 from visiona.wire.http1.body import BodyReader, chunk, last_chunk
 from visiona.wire.http1.fields import Header
@@ -35,46 +35,6 @@ HANG_UP_SECONDS = 0.5
 """For a device to take the last words of a client that left, before the stream is reset."""
 
 _SAFE_METHODS = frozenset((b"GET", b"HEAD", b"OPTIONS"))
-
-
-class Client(Protocol):
-    """Who asked. Every method is called from the tunnel's reader or the sweeper: it must neither block nor raise.
-
-    The order is `answer_interim`*, `answer_head`, `answer_body`*, then one of `answer_end` and `answer_broken`;
-    `answer_broken` may come at any time instead. After either of the two nothing follows.
-    """
-
-    def answer_interim(self, head: ResponseHead) -> None:
-        """A 1xx answer other than 100 and 101."""
-
-    def answer_head(self, head: ResponseHead, framing: Framing) -> None:
-        """The answer begins. Status 101: from here `answer_body` brings the raw bytes of a pipe."""
-
-    def answer_body(self, data: bytes) -> None:
-        """A piece of the body, without its chunk framing."""
-
-    def answer_end(self, trailers: tuple[Header, ...]) -> None:
-        """The answer is whole."""
-
-    def answer_broken(self, error: VisionaError) -> None:
-        """There will be no (more of an) answer. If nothing was flushed yet, the client can still be told."""
-
-    def flush(self) -> None:
-        """Everything that came in one piece from the tunnel was handed over: send it."""
-
-    def upload_room(self) -> None:
-        """The stream takes more of the request's body."""
-
-    @property
-    def is_full(self) -> bool:
-        """Whether the client has not taken what it was given: then a silent device is not to blame."""
-
-
-class Opener(Protocol):
-    """What is needed of a tunnel."""
-
-    def open_stream_nowait(self, handler: StreamHandler) -> Stream:
-        """Raises TunnelClosed or StreamRefused."""
 
 
 class Phase(Enum):
@@ -155,12 +115,12 @@ class Exchange:
         """How much `send_body` takes now. An exchange that is over takes anything, and drops it."""
         stream = self._stream
         # A chunk's own lines may go beyond the room: the stream holds that little back, and says when there is more.
-        return DISCARD_BYTES if stream is None else stream.room
+        return DISCARD_BYTES if stream is None or self.phase is Phase.LINGER else stream.room
 
     def send_body(self, data: bytes) -> None:
         """Sends a piece of the request's body, no longer than `upload_space_bytes`."""
         stream = self._stream
-        if stream is None or not data:
+        if stream is None or self.phase is Phase.LINGER or not data:
             return
         self._moved_at = self._sweeper.now
         self._write(stream, chunk(data) if self._body_chunked else data)
@@ -171,7 +131,7 @@ class Exchange:
         An agent built on an HTTP server takes an early end of stream for a client that left, and drops the request.
         """
         stream = self._stream
-        if stream is None or self._upload_done:
+        if stream is None or self._upload_done or self.phase is Phase.LINGER:
             return
         self._moved_at = self._sweeper.now
         self._upload_done = True

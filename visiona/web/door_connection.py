@@ -58,6 +58,7 @@ class DoorConnection:
         self._exchange: Exchange | None = None
         self._answer: DoorAnswer | None = None
         self._keep_alive = True
+        self._is_cut = False
         self._given_away = False
 
     async def serve(self) -> None:
@@ -91,6 +92,7 @@ class DoorConnection:
         """See door_answer.Connection."""
         self._exchange = self._answer = None
         self._keep_alive = False
+        self._is_cut = True
         if abruptly:
             # Without chunks and without a length only a reset says that the answer was not whole.
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -216,7 +218,10 @@ class DoorConnection:
         """Until the answer is out; True when the connection can take another request."""
         source = self._input
         if not isinstance(framing, NoBody):
-            if wants_continue and not source.buffer and self._exchange is exchange:
+            if wants_continue and not source.buffer:
+                if self._exchange is not exchange:
+                    # Refused before it was told to go on: whether the body follows, only the client knows.
+                    return await self._leave_politely()
                 self.output.queue(_CONTINUE)
                 self.output.flush()
             if not await self._upload(exchange, BodyReader(framing)):
@@ -281,7 +286,11 @@ class DoorConnection:
         source = self._input
         while self.output.is_stalled and not source.is_gone and (source.buffer or not self._keep_alive):
             await source.parked()
-        return self._keep_alive and not (source.is_gone or self.output.is_broken or self._context.is_draining)
+        if source.is_gone or self.output.is_broken or self._is_cut:
+            return False
+        if self._keep_alive and not self._context.is_draining:
+            return True
+        return await self._leave_politely()
 
     # --- endings ------------------------------------------------------------------------------------------------
 

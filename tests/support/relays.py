@@ -202,6 +202,8 @@ async def accept(agent: Tunnel, stream: Stream) -> TunnelStream:
 
 async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
     """Waits for something that another task will make true; for tests on a virtual clock."""
+    step = 0.005
     with trio.fail_after(seconds):
-        while not condition():  # noqa: ASYNC110 - the clock is virtual
-            await trio.sleep(0.005)
+        while not condition():
+            await trio.sleep(step)
+            step = min(step * 1.5, 0.25)

@@ -7,7 +7,7 @@ between; what the replaced one still reports is recognised by its generation and
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
 from visiona.domain.causes import Cause
@@ -200,7 +200,8 @@ class Registry:
         self._live[session.device_id] = live
         self._offline.pop(session.device_id, None)
         if old is not None:
-            self._tell(StatusChange(old, True, at, Cause.REPLACED))
+            # A moment before, so that a timeline sorted by time tells it in this order.
+            self._tell(StatusChange(old, True, at - timedelta(microseconds=1), Cause.REPLACED))
         self._tell(StatusChange(live, True, at))
         if old is not None:
             old.tunnel.retire(Cause.REPLACED.value, REPLACED_GRACE_SECONDS)

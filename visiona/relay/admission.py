@@ -133,7 +133,7 @@ class Admission:
         if not self._clones.hold_seconds(session.device_id, now):
             if not self._clones.note_replacement(session.device_id, now):
                 return session
-            self._alarm(session, f"two agents fight over one token: {live.peer_address} and {address}")
+            self._alarm(session, f"two agents fight over one token, from {live.peer_address} and {address}")
         wait = self._clones.hold_seconds(session.device_id, now)
         return _wait(409, "CONFLICT", "another installation uses this token; pair one of the two again", wait)
 

@@ -21,7 +21,7 @@ from visiona.cli.output import CommandError, Exit, print_note
 from visiona.cli.ready_file import ReadyFile, ready_file
 from visiona.config import ConfigInvalid, Loaded, Settings, from_process
 from visiona.domain.listen import ListenAddress
-from visiona.ops.log_writer import LineWriter
+from visiona.ops.log_writer import LineWriter, WriterStatistics
 from visiona.ops.logs import setup_logging
 
 log = logging.getLogger(__name__)
@@ -52,12 +52,11 @@ def serve(arguments: argparse.Namespace) -> int:
     for warning in loaded.warnings:
         print_note(f"warning: {warning}")
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
-    reload = Reloader(
-        loaded, partial(from_process, arguments.config, arguments.set), setup_logging(loaded.settings.log)
-    )
+    logs = setup_logging(loaded.settings.log)
+    reload = Reloader(loaded, partial(from_process, arguments.config, arguments.set), logs)
     try:
         with ready_file(arguments.ready_file) as ready:
-            trio.run(run_until_told, loaded.settings, ready, reload)
+            trio.run(run_until_told, loaded.settings, ready, reload, logs.statistics)
     except* OSError as group:
         raise _start_failure(group, loaded.settings) from group
     finally:
@@ -65,7 +64,9 @@ def serve(arguments: argparse.Namespace) -> int:
     return Exit.OK
 
 
-async def run_until_told(settings: Settings, ready: ReadyFile, reload: Reload) -> None:
+async def run_until_told(
+    settings: Settings, ready: ReadyFile, reload: Reload, logs: Callable[[], WriterStatistics] | None = None
+) -> None:
     """Runs the app beside the signals' listener."""
     stop = trio.Event()
 
@@ -80,7 +81,7 @@ async def run_until_told(settings: Settings, ready: ReadyFile, reload: Reload) -
 
     async with trio.open_nursery() as nursery:
         await nursery.start(listen_to_signals, stop, nursery.cancel_scope, reload)
-        await run(settings, stop=stop, ready=tell_ready)
+        await run(settings, stop=stop, ready=tell_ready, logs=logs)
         nursery.cancel_scope.cancel()
 
 
@@ -92,6 +93,9 @@ async def listen_to_signals(
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Turns signals into the stop event, its second into cancellation, SIGHUP into a reload."""
+    for unused in (signal.SIGUSR1, signal.SIGUSR2):
+        # Their default is death, and log rotation or a typing mistake sends them.
+        signal.signal(unused, signal.SIG_IGN)
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
         task_status.started()
         async for number in signals:

@@ -36,7 +36,9 @@ class Unit:
     @property
     def events(self) -> list[dict[str, Any]]:
         """Its timeline, the newest first."""
-        found: list[dict[str, Any]] = self.owner.ask("GET", f"/api/devices/{self.device_id}/events").data["items"]
+        found: list[dict[str, Any]] = self.owner.ask("GET", f"/api/devices/{self.device_id}/events").data[
+            "items"
+        ]
         return found
 
     def path(self, path: str) -> str:

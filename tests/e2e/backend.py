@@ -184,7 +184,9 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(101)
         self.send_header("Upgrade", "websocket")
         self.send_header("Connection", "Upgrade")
-        self.send_header("Sec-WebSocket-Accept", base64.b64encode(hashlib.sha1(key + MAGIC).digest()).decode())
+        self.send_header(
+            "Sec-WebSocket-Accept", base64.b64encode(hashlib.sha1(key + MAGIC).digest()).decode()
+        )
         if offered := self.headers.get("Sec-WebSocket-Protocol"):
             self.send_header("Sec-WebSocket-Protocol", offered.split(",")[0].strip())
         self.end_headers()

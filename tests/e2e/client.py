@@ -45,7 +45,9 @@ class Caller:
     web: str
     token: str | None
 
-    def ask(self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None) -> Answer:
+    def ask(
+        self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
         """One request and its whole answer. `body`: bytes as they are, anything else as JSON."""
         with self.stream(method, path, body, headers) as response:
             return Answer(response.status, response.headers, response.read())

@@ -110,7 +110,13 @@ class Server:
         """The same in a process of its own, as a person runs it."""
         order = [sys.executable, "-m", "visiona", *self._options(), *arguments]
         done = subprocess.run(
-            order, input=stdin, capture_output=True, text=True, check=False, timeout=30, env=clean_environment()
+            order,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+            env=clean_environment(),
         )
         said = Said(done.returncode, done.stdout, done.stderr)
         self.note(arguments, said)

@@ -119,7 +119,9 @@ def test_t45_a_session_token_taken_back_ends_its_tunnel(
     assert refused.error["details"]["cause"] == "revoked"
 
 
-def test_unpairing_says_how_much_it_ended(server: Server, owner: Caller, unit: Unit, measured: Measured) -> None:
+def test_unpairing_says_how_much_it_ended(
+    server: Server, owner: Caller, unit: Unit, measured: Measured
+) -> None:
     with watched(owner, unit) as ending:
         ended = owner.ask("POST", f"/api/devices/{unit.device_id}/unpair").data
         told_apart(measured, time.monotonic(), ending)

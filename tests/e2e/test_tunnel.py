@@ -32,11 +32,16 @@ KINDS = [
 
 
 @contextmanager
-def unit_of(kind: str, server: Server, owner: Caller, backend: Backend, factory: pytest.TempPathFactory) -> Iterator[Unit]:
+def unit_of(
+    kind: str, server: Server, owner: Caller, backend: Backend, factory: pytest.TempPathFactory
+) -> Iterator[Unit]:
     by_web = kind.endswith("-web")
     relay = server.web.replace("http", "ws", 1) if by_web else server.relay
     if kind.startswith("reference"):
-        with reference_agent(server, owner, factory.mktemp("agent"), backend.url, "--dial", relay) as (unit, _):
+        with reference_agent(server, owner, factory.mktemp("agent"), backend.url, "--dial", relay) as (
+            unit,
+            _,
+        ):
             yield unit
     else:
         _, generation, mode, *_ = kind.split("-")

@@ -1,0 +1,209 @@
+"""The server goes and comes back: politely, by force, and with a configuration that is broken meanwhile (S-06)."""
+
+import contextlib
+import http.client
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.agents import ReferenceAgent, Unit, go_unit, reference_agent
+from tests.e2e.backend import Backend
+from tests.e2e.client import Answer, Caller, until, watch_stream, watch_websocket
+from tests.e2e.evidence import Evidence
+from tests.e2e.server import Server, running_server
+from tests.interop import gobuild
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(90)]
+
+Measured = Callable[[str, float], None]
+
+
+class InFlight:
+    """A request whose answer waits until the unit is told to go on."""
+
+    def __init__(self, unit: Unit, backend: Backend) -> None:
+        backend.waiting.clear()
+        backend.go_on.clear()
+        self.answer: Answer | None = None
+        self._unit = unit
+        self._thread = threading.Thread(target=self._ask, daemon=True)
+        self._thread.start()
+        assert backend.waiting.wait(10)
+
+    def _ask(self) -> None:
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            self.answer = self._unit.owner.ask("GET", self._unit.path("/wait?name=ada"))
+
+    def ended(self) -> Answer | None:
+        self._thread.join(8)
+        assert not self._thread.is_alive()
+        return self.answer
+
+
+@pytest.fixture
+def server(tmp_path: Path, evidence: Evidence) -> Iterator[Server]:
+    with running_server(tmp_path / "server", evidence) as server:
+        yield server
+
+
+@pytest.fixture
+def ada(server: Server) -> Caller:
+    return server.person("ada")
+
+
+@pytest.fixture
+def unit(server: Server, ada: Caller, backend: Backend, folder: Path) -> Iterator[Unit]:
+    with reference_agent(server, ada, folder, backend.url) as (unit, _):
+        yield unit
+
+
+def readiness(server: Server) -> int:
+    return Caller(server.internal, None).ask("GET", "/readyz").status
+
+
+def refuses_newcomers(url: str) -> bool:
+    host, _, port = url.rpartition("/")[2].rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), 2).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def test_s06_a_first_signal_drains_in_order(
+    server: Server, unit: Unit, backend: Backend, measured: Measured
+) -> None:
+    assert readiness(server) == 200
+    waiting = InFlight(unit, backend)
+    camera = watch_stream(unit.owner, unit.path("/mjpeg"))
+    socket_ = watch_websocket(unit.owner, unit.path("/ws"))
+    server.tell(signal.SIGTERM)
+    told_at = time.monotonic()
+    measured("not ready after the signal", until(lambda: readiness(server) == 503, "it is not ready", 5))
+    camera.ended()
+    measured("the camera's end", camera.ended_at - told_at)
+    assert socket_.ended() == "1001"
+    measured("the WebSocket's end", socket_.ended_at - told_at)
+    assert refuses_newcomers(server.web)
+    assert waiting.answer is None
+    assert server.process is not None
+    assert server.process.poll() is None
+    backend.go_on.set()
+    answer = waiting.ended()
+    assert answer is not None
+    assert (answer.status, answer.body) == (200, b"at last ada")
+    answered_at = time.monotonic()
+    assert server.wait() == 0
+    measured("the end after the last answer", time.monotonic() - answered_at)
+    assert not (server.folder / "ready.json").exists()
+    assert server.lines("tunnel down", unit.device_id, "cause=server_drain")
+
+
+def test_s06_a_second_signal_means_now(
+    server: Server, unit: Unit, backend: Backend, measured: Measured
+) -> None:
+    waiting = InFlight(unit, backend)
+    server.tell(signal.SIGTERM)
+    until(lambda: readiness(server) == 503, "it drains", 5)
+    server.tell(signal.SIGINT)
+    told_at = time.monotonic()
+    assert server.wait() == 0
+    measured("the end after the second signal", time.monotonic() - told_at)
+    assert waiting.ended() is None
+    assert server.lines("stopping now")
+
+
+def files_of(server: Server) -> list[str]:
+    return sorted(path.name for path in server.state.iterdir())
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["politely", "by force"])
+def test_s06_agents_come_back_by_themselves_after_a_restart(
+    server: Server, ada: Caller, unit: Unit, backend: Backend, number: signal.Signals, measured: Measured
+) -> None:
+    with contextlib.ExitStack() as fleet:
+        units = [unit]
+        with contextlib.suppress(gobuild.GoIsMissing):
+            gobuild.build()
+            for generation in sorted(gobuild.GENERATIONS):
+                flags = {"mode": "forward", "target": backend.address}
+                units.append(fleet.enter_context(go_unit(server, ada, generation, **flags))[0])
+        camera = watch_stream(ada, unit.path("/mjpeg"))
+        code = server.stop(number)
+        assert code == (0 if number == signal.SIGTERM else -signal.SIGKILL)
+        camera.ended()
+        if number == signal.SIGTERM:
+            assert files_of(server) == ["visiona.db", "visiona.db.lock"]
+        before = server.text.count("tunnel up")
+        server.start()
+        started_at = time.monotonic()
+        for one in units:
+            one.wait_online()
+            measured("online after the start", time.monotonic() - started_at)
+            assert ada.ask("POST", one.path("/echo"), b"again").body == b"again"
+        assert server.text.count("tunnel up") == before + len(units)
+        assert len(ada.ask("GET", "/api/devices").data) == len(units)
+    assert server.run("migrate", "status", "--json").json["pending"] == []
+
+
+def test_s07_a_second_server_on_the_same_state_is_refused_in_a_sentence(server: Server) -> None:
+    said = server.run_apart("--set", "web.listen=127.0.0.1:0", "--set", "relay.listen=127.0.0.1:0", "serve")
+    assert said.code == 3
+    assert "Traceback" not in said.err
+    assert len([line for line in said.err.splitlines() if line.startswith("visiona:")]) == 1
+    assert readiness(server) == 200
+
+
+def test_s06_a_broken_configuration_is_not_used_and_a_good_one_is(
+    tmp_path: Path, evidence: Evidence, backend: Backend
+) -> None:
+    server = Server(tmp_path / "configured", evidence)
+    server.config = tmp_path / "visiona.toml"
+    server.config.write_text("[web]\nbody_limit_bytes = 4096\n")
+    server.start()
+    try:
+        ada = server.person("ada")
+        with reference_agent(server, ada, tmp_path / "agent", backend.url) as (unit, agent):
+            camera = watch_stream(ada, unit.path("/mjpeg"))
+            server.config.write_text("[web]\nbody_limit_bites = 4096\n")
+            server.tell(signal.SIGHUP)
+            until(lambda: server.lines("ERROR", "broken", "body_limit_bites"), "the fault is said", 5)
+            assert "body_limit_bytes" in server.lines("broken")[0], "did you mean"
+            too_long = ada.ask("POST", "/api/pairing/token", {"name": "x" * 5000})
+            assert (too_long.status, too_long.error["code"]) == (413, "PAYLOAD_TOO_LARGE")
+            server.config.write_text("[web]\nbody_limit_bytes = 8192\n")
+            server.tell(signal.SIGHUP)
+            until(lambda: server.lines("read again", "web.body_limit_bytes"), "it was read again", 5)
+            assert camera.goes_on
+            assert unit.item["tunnel_online"]
+            agent.stop(signal.SIGKILL)
+    finally:
+        assert server.stop() == 0
+
+
+def test_s06_signals_that_mean_nothing_here_change_nothing(server: Server) -> None:
+    for number in (signal.SIGPIPE, signal.SIGUSR1, signal.SIGUSR2):
+        server.tell(number)
+        assert readiness(server) == 200
+
+
+def test_an_agent_that_is_told_to_stop_finishes_what_it_serves(
+    server: Server, ada: Caller, backend: Backend, folder: Path
+) -> None:
+    with reference_agent(server, ada, folder, backend.url) as (unit, agent):
+        waiting = InFlight(unit, backend)
+        stopping = threading.Thread(target=agent.stop)
+        stopping.start()
+        unit.wait_offline()
+        backend.go_on.set()
+        answer = waiting.ended()
+        stopping.join(10)
+        assert answer is not None
+        assert (answer.status, answer.body) == (200, b"at last ada")
+        assert isinstance(agent, ReferenceAgent)
+        assert agent.stop() == 0

@@ -13,6 +13,7 @@ from visiona.config import Settings
 from visiona.ops.figures import sources
 from visiona.ops.health import HealthBoard, check_forever
 from visiona.ops.internal import serve_internal
+from visiona.ops.log_writer import WriterStatistics
 from visiona.ops.metrics import Metrics
 from visiona.ops.stalls import StallWatch, watching_stalls
 from visiona.ops.systemd import Notifier, feed_watchdog
@@ -32,7 +33,7 @@ from visiona.web.proxy_crossing import Outside
 from visiona.web.rate_limits import ExchangeLimits
 from visiona.web.relay_url import relay_url_from
 from visiona.web.revoking import Revoking
-from visiona.web.site import Site, build_site
+from visiona.web.site import build_site
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +45,20 @@ class Bound:
     internal: str
 
 
-async def run(settings: Settings, *, stop: trio.Event, ready: Callable[[Bound], None]) -> None:
+async def run(
+    settings: Settings,
+    *,
+    stop: trio.Event,
+    ready: Callable[[Bound], None],
+    logs: Callable[[], WriterStatistics] | None = None,
+) -> None:
     """Serves until `stop` is set and what was in flight has ended.
 
     Args:
         settings: everything that can be set.
         stop: begins the drain.
         ready: told what was bound, once everything accepts.
+        logs: what the metrics page shows of the log.
 
     Raises:
         OSError: an address cannot be bound.
@@ -59,17 +67,21 @@ async def run(settings: Settings, *, stop: trio.Event, ready: Callable[[Bound], 
     notifier = Notifier(settings.manager.notify_socket)
     with watching_stalls() as stalls:
         async with open_stores(settings.stores, exclusive=True) as stores:
-            await _serve(settings, stores, stalls, notifier, stop, ready)
+            await _serve(settings, stores, Watchers(notifier, stalls, logs), stop, ready)
     notifier.close()
 
 
+@dataclass(frozen=True, slots=True)
+class Watchers:
+    """Who looks at this process from outside, and with what."""
+
+    notifier: Notifier
+    stalls: StallWatch
+    logs: Callable[[], WriterStatistics] | None
+
+
 async def _serve(
-    settings: Settings,
-    stores: Stores,
-    stalls: StallWatch,
-    notifier: Notifier,
-    stop: trio.Event,
-    ready: Callable[[Bound], None],
+    settings: Settings, stores: Stores, watchers: Watchers, stop: trio.Event, ready: Callable[[Bound], None]
 ) -> None:
     registry, board, sweeper = Registry(), HealthBoard(), Sweeper()
     callers = Callers(stores, ttl_seconds=settings.web.caller_cache_seconds)
@@ -86,42 +98,32 @@ async def _serve(
                 trusted=settings.web.trusted_proxies,
             )
             relay_bound = await background.start(relay.run)
-            metrics = Metrics(sources(registry, relay, sweeper, board, stalls))
             await background.start(sweeper.run)
             await background.start(check_forever, settings.health, board, registry, stores)
+            metrics = Metrics(sources(registry, relay, sweeper, board, watchers.stalls, watchers.logs))
             internal_bound = await background.start(serve_internal, settings.internal.listen, board, metrics)
-            background.start_soon(feed_watchdog, notifier, settings.manager.watchdog_usec)
+            background.start_soon(feed_watchdog, watchers.notifier, settings.manager.watchdog_usec)
             background.start_soon(purge_forever, stores)
 
+            relay_url = relay_url_from(settings.relay.public_url, settings.web.public_url, relay_bound[0])
+            limits = ExchangeLimits(enabled=settings.web.rate_limits)
+            routes = api_routes(stores, registry, revoking, limits, board, relay_url=relay_url)
             access = Access(callers, registry, stores, lambda live: relay.inventory.ask(live.device_id))
-            site = _site(settings, stores, registry, callers, revoking, board, relay_bound[0])
+            site = build_site(settings.web, callers, routes)
             proxy = Proxy(site, access, sweeper, outside=Outside.from_web(settings.web))
             async with trio.open_nursery() as doors:
                 web_bound = await doors.start(
                     open_door, settings.web, proxy, access, sweeper, relay.serve_upgraded, stop
                 )
-                notifier.ready()
-                background.start_soon(keep_status, notifier, lambda: f"{len(registry)} devices online")
+                watchers.notifier.ready()
+                background.start_soon(
+                    keep_status, watchers.notifier, lambda: f"{len(registry)} devices online"
+                )
                 ready(Bound(web_bound[0], relay_bound[0], internal_bound[0]))
                 await stop.wait()
                 board.drain()
-                notifier.stopping("requests in flight may finish")
+                watchers.notifier.stopping("requests in flight may finish")
             # Every answer has been sent while its tunnel was still up; now agents are told to come back later.
             registry.say_goodbye()
             connections.cancel_scope.deadline = trio.current_time() + settings.relay.goodbye_seconds
         background.cancel_scope.cancel()
-
-
-def _site(
-    settings: Settings,
-    stores: Stores,
-    registry: Registry,
-    callers: Callers,
-    revoking: Revoking,
-    board: HealthBoard,
-    relay_bound: str,
-) -> Site:
-    relay_url = relay_url_from(settings.relay.public_url, settings.web.public_url, lambda: relay_bound)
-    limits = ExchangeLimits(enabled=settings.web.rate_limits)
-    routes = api_routes(stores, registry, revoking, limits, board, relay_url=relay_url)
-    return build_site(settings.web, callers, routes)

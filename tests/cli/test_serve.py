@@ -37,7 +37,9 @@ class FakeApp:
         self.events: list[str] = []
         self.accepting = trio.Event()
 
-    async def __call__(self, settings: Settings, *, stop: trio.Event, ready: Callable[[Bound], None]) -> None:
+    async def __call__(
+        self, settings: Settings, *, stop: trio.Event, ready: Callable[[Bound], None], logs: object
+    ) -> None:
         ready(BOUND)
         self.accepting.set()
         await stop.wait()
@@ -128,7 +130,9 @@ def test_a_reload_uses_what_it_can_and_says_what_needs_a_restart(
 def test_the_logs_are_closed_and_the_switch_interval_is_short(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def ends(settings: Settings, *, stop: trio.Event, ready: Callable[[Bound], None]) -> None:
+    async def ends(
+        settings: Settings, *, stop: trio.Event, ready: Callable[[Bound], None], logs: object
+    ) -> None:
         ready(BOUND)
         assert (tmp_path / "ready.json").exists()
 

@@ -15,4 +15,4 @@ BOUND = "ws://127.0.0.1:3800"
     ],
 )
 def test_the_base_is_configured_and_has_no_path(relay: str | None, web: str | None, expected: str) -> None:
-    assert relay_url_from(relay, web, lambda: BOUND)() == expected
+    assert relay_url_from(relay, web, BOUND) == expected

@@ -139,7 +139,7 @@ class World:
                 self.revoking,
                 self.limits,
                 self.board,
-                relay_url=lambda: RELAY_URL,
+                relay_url=RELAY_URL,
                 now=self.now,
             ),
         )

@@ -1,8 +1,9 @@
 """What the metrics page shows of this process: registry, relay, door and log in numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from visiona.ops.health import HealthBoard
+from visiona.ops.log_writer import WriterStatistics
 from visiona.ops.metrics import DeviceFigures, Figure, Sources
 from visiona.ops.stalls import StallWatch
 from visiona.relay.deadlines import Sweeper
@@ -16,15 +17,19 @@ def sources(
     sweeper: Sweeper,
     board: HealthBoard,
     stalls: StallWatch,
+    logs: Callable[[], WriterStatistics] | None = None,
 ) -> Sources:
     """Where each number is read when the page is made."""
     return Sources(
         devices=lambda: device_figures(registry.all()),
         health=board.snapshot,
         stalls=stalls.statistics,
+        logs=logs,
         figures=(
             Figure(
-                "visiona_deadlines_watched", "Connections and exchanges whose deadlines are looked at.", lambda: sweeper.watched_count
+                "visiona_deadlines_watched",
+                "Connections and exchanges whose deadlines are looked at.",
+                lambda: sweeper.watched_count,
             ),
             Figure(
                 "visiona_calls_live",

@@ -1,15 +1,12 @@
 """Which address agents are told to dial: the configured one, never one that a request claims."""
 
-from collections.abc import Callable
 from urllib.parse import urlsplit
 
 _WEBSOCKET_SCHEMES = {"http": "ws", "https": "wss"}
 
 
-def relay_url_from(
-    relay_public_url: str | None, web_public_url: str | None, bound: Callable[[], str]
-) -> Callable[[], str]:
-    """Finds the base, without a path.
+def relay_url_from(relay_public_url: str | None, web_public_url: str | None, bound: str) -> str:
+    """The base, without a path.
 
     Args:
         relay_public_url: `[relay] public_url`, handed on with the scheme it has.
@@ -18,8 +15,8 @@ def relay_url_from(
     """
     if relay_public_url is not None:
         parts = urlsplit(relay_public_url)
-        return lambda: f"{parts.scheme}://{parts.netloc}"
+        return f"{parts.scheme}://{parts.netloc}"
     if web_public_url is not None:
         parts = urlsplit(web_public_url)
-        return lambda: f"{_WEBSOCKET_SCHEMES.get(parts.scheme, parts.scheme)}://{parts.netloc}"
+        return f"{_WEBSOCKET_SCHEMES.get(parts.scheme, parts.scheme)}://{parts.netloc}"
     return bound

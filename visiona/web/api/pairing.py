@@ -31,7 +31,7 @@ def pairing_routes(
     registry: Registry,
     revoking: Revoking,
     limits: ExchangeLimits,
-    relay_url: Callable[[], str],
+    relay_url: str,
     now: Callable[[], datetime],
 ) -> Blueprint:
     """The routes.
@@ -41,7 +41,7 @@ def pairing_routes(
         registry: whose device is connected now.
         revoking: cuts what a revoked token keeps alive.
         limits: on the one public route.
-        relay_url: the public base that agents dial; known once the relay port is bound.
+        relay_url: the public base that agents dial.
         now: the wall clock.
     """
     routes = Blueprint("pairing", __name__)
@@ -91,7 +91,7 @@ def _add_exchange(
     routes: Blueprint,
     stores: Stores,
     limits: ExchangeLimits,
-    relay_url: Callable[[], str],
+    relay_url: str,
     now: Callable[[], datetime],
 ) -> None:
     @routes.post("/api/pairing/exchange")
@@ -115,7 +115,7 @@ def _add_exchange(
             {
                 "session_token": done.session_token,
                 "account": done.account,
-                "relay_url": relay_url(),
+                "relay_url": relay_url,
                 "expires_at": moment(done.expires_at),
                 "device_id": done.device_id,
             }

@@ -27,7 +27,7 @@ def api_routes(
     limits: ExchangeLimits,
     board: HealthBoard,
     *,
-    relay_url: Callable[[], str],
+    relay_url: str,
     now: Callable[[], datetime] = wall_clock,
 ) -> list[Blueprint]:
     """Each noun's blueprint, given what it uses; call it inside the event loop."""

@@ -214,3 +214,16 @@ async def test_a_name_with_two_addresses_has_one_port() -> None:
 async def test_s07_a_port_in_use_is_an_os_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
         await bind(ListenAddress("127.0.0.1", taken.getsockname()[1]))
+
+
+@pytest.mark.parametrize("layer", ["door", "asgi"])
+async def test_when_everybody_has_left_nothing_is_left(layer: str) -> None:
+    async with open_rig(layer, echo) as rig:
+        for _ in range(20):
+            client = await rig.connect()
+            assert (await client.ask(rig.request("GET ~/"))).status == 200
+            await client.send(rig.request("POST ~/", "Content-Length: 10", body=b"half"))
+            await client.aclose()
+        await trio.testing.wait_all_tasks_blocked(0.05)
+        rig.pass_seconds(6)
+        assert (rig.sweeper.watched_count, len(rig.registry.calls), rig.live.tunnel.stream_count) == (0, 0, 0)

@@ -5,7 +5,7 @@ must not run backwards (monotonic seconds). Kept in the process: limits start af
 """
 
 import ipaddress
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -37,7 +37,7 @@ class KeyedLimiter:
         self._limits = tuple(limits)
         self._depth = max(window.limit for window in limits)
         self._max_keys = max_keys
-        self._takes: OrderedDict[str, deque[float]] = OrderedDict()
+        self._takes: OrderedDict[str, list[float]] = OrderedDict()
 
     def __len__(self) -> int:
         """How many keys are remembered."""
@@ -68,11 +68,13 @@ class KeyedLimiter:
         """Counts one whether or not it may: for what is only known afterwards, such as a failed attempt."""
         takes = self._takes.get(key)
         if takes is None:
-            takes = self._takes[key] = deque(maxlen=self._depth)
+            takes = self._takes[key] = []
             if len(self._takes) > self._max_keys:
                 self._takes.popitem(last=False)
         else:
             self._takes.move_to_end(key)
+        if len(takes) == self._depth:
+            del takes[0]
         takes.append(now)
 
     def forget(self, key: str) -> None:

@@ -5,7 +5,6 @@ queued can leave, a stream that the peer does not read takes no room from the ot
 nothing at all can make us hold is `outbox_high_bytes` and the control lane.
 """
 
-from collections import deque
 from typing import Final
 
 from visiona.wire.yamux.frame import DATA, FIN, HEADER_BYTES, WINDOW_UPDATE, header
@@ -36,7 +35,8 @@ class Outbox:
         self._ping_replies: list[bytes] = []
         self._control: list[bytes] = []
         self._credits: dict[int, int] = {}
-        self._ready: deque[Stream] = deque()
+        # A list: an empty deque takes 760 bytes an idle tunnel, and moving 512 pointers costs nothing.
+        self._ready: list[Stream] = []
         self.queued_bytes = 0
         self.congested = False
         """At the high watermark, until the low one: nobody has room."""
@@ -154,7 +154,7 @@ class Outbox:
         limits = self._limits
         while ready and left > HEADER_BYTES:
             most = limits.frame_bytes if len(ready) <= limits.crowd_streams else limits.crowded_frame_bytes
-            stream = ready.popleft()
+            stream = ready.pop(0)
             size = self._take_frame(out, stream, min(most, left - HEADER_BYTES))
             left -= HEADER_BYTES + size
             if stream.queued_bytes:

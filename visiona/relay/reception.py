@@ -62,14 +62,6 @@ class Arrival(NamedTuple):
     address: str
 
 
-class Admitted(NamedTuple):
-    """A connection that was told 101."""
-
-    arrival: Arrival
-    newcomer: Newcomer
-    session: TunnelSession
-
-
 class Reception:
     """Receives the agents' connections of one process, whichever port they came to.
 
@@ -130,24 +122,19 @@ class Reception:
         self._spawn(self._visit, address, already_here)
 
     async def _visit(self, address: str, arrive: Arrive) -> None:
-        facts: dict[str, object] = {"peer": address}
-        await contain("a device's connection", partial(self._whole_visit, address, arrive, facts), facts.copy)
+        await contain("a newcomer", partial(self._whole_visit, address, arrive), lambda: {"peer": address})
 
-    async def _whole_visit(self, address: str, arrive: Arrive, facts: dict[str, object]) -> None:
-        admitted = None
+    async def _whole_visit(self, address: str, arrive: Arrive) -> None:
         try:
             with trio.move_on_after(self._settings.handshake_seconds):
                 arrival = await arrive()
                 if arrival is not None:
-                    admitted = await self._let_in(arrival)
+                    await self._let_in(arrival)
         except _GONE:
             # It left before it was anybody; its pipe is closed already.
             return
         finally:
             self._crowd.leave(address)
-        if admitted is not None:
-            facts["device_id"] = admitted.session.device_id
-            await self._keep_tunnel(admitted)
 
     async def _read_request(self, sock: socket.socket, address: str) -> Arrival | None:
         """Reads the request's head; None when it was refused or the newcomer left without a word."""
@@ -169,22 +156,22 @@ class Reception:
                 return None
             return Arrival(pipe, head, data[end:], self._client(address, head))
 
-    async def _let_in(self, arrival: Arrival) -> Admitted | None:
-        """Judges a request and answers it; None when it got no tunnel, and the pipe is closed then."""
+    async def _let_in(self, arrival: Arrival) -> None:
+        """Judges a request and answers it; who is let in goes on in a task of its own."""
         pipe, head, _, address = arrival
         async with closing_on_failure(pipe):
             if path_of(head) == LIVE_PATH and head.method in {b"GET", b"HEAD"}:
                 await send_and_close(pipe, answer(200, b'{"status":"ok"}', secrets.token_hex(16)))
-                return None
+                return
             newcomer = read_newcomer(head)
             if isinstance(newcomer, Refusal):
                 await self._refuse(pipe, newcomer, address)
-                return None
+                return
             cuts = self._registry.cut_count
             verdict = await self._admission.judge(newcomer, address)
             if isinstance(verdict, Refusal):
                 await self._refuse(pipe, verdict, address)
-                return None
+                return
             welcome = switching_protocols(newcomer.key)
             await pipe.send_all(memoryview(welcome), self._settings.handshake_seconds)
             while cuts != self._registry.cut_count:
@@ -192,22 +179,25 @@ class Reception:
                 cuts = self._registry.cut_count
                 if not await self._admission.is_still_good(newcomer):
                     await pipe.aclose()
-                    return None
-            return Admitted(arrival, newcomer, verdict)
+                    return
+            self._admit(arrival, newcomer, verdict)
 
-    async def _keep_tunnel(self, admitted: Admitted) -> None:
-        (pipe, _, leftover, address), newcomer, session = admitted
-        transport = WebSocketTransport(pipe, is_client=False, leftover=leftover)
+    def _admit(self, arrival: Arrival, newcomer: Newcomer, session: TunnelSession) -> None:
+        transport = WebSocketTransport(arrival.pipe, is_client=False, leftover=arrival.leftover)
         tunnel = Tunnel(transport, Session(Role.SERVER, LIMITS, budget=self._budget), self._tunnel_settings)
         live = self._registry.admit(
             tunnel,
             session,
-            peer_address=address,
+            peer_address=arrival.address,
             agent_version=newcomer.agent_version,
             instance=newcomer.instance,
         )
-        logger.info("tunnel up", extra={**_facts(live), "agent_version": newcomer.agent_version})
+        logger.info("tunnel up", extra={**_facts(live), "agent_version": live.agent_version})
         self._pinger.watch(tunnel)
+        # A task with as little under it as can be: there are thousands, and they live for months.
+        self._spawn(contain, "a device's tunnel", partial(self._keep, live, tunnel), partial(_facts, live))
+
+    async def _keep(self, live: LiveTunnel, tunnel: Tunnel) -> None:
         try:
             await tunnel.run()
         finally:

@@ -192,10 +192,10 @@ class Reception:
             agent_version=newcomer.agent_version,
             instance=newcomer.instance,
         )
-        logger.info("tunnel up", extra={**_facts(live), "agent_version": live.agent_version})
+        logger.info("tunnel up", extra={**live.facts(), "agent_version": live.agent_version})
         self._pinger.watch(tunnel)
         # A task with as little under it as can be: there are thousands, and they live for months.
-        self._spawn(contain, "a device's tunnel", partial(self._keep, live, tunnel), partial(_facts, live))
+        self._spawn(contain, "a device's tunnel", partial(self._keep, live, tunnel), live.facts)
 
     async def _keep(self, live: LiveTunnel, tunnel: Tunnel) -> None:
         try:
@@ -212,7 +212,7 @@ class Reception:
             cause, detail = Cause.SERVER_STALLED, cause.value
         self._registry.depart(live, cause, detail)
         logger.info(
-            "tunnel down: %s", in_words(cause), extra={**_facts(live), "cause": cause.value, "detail": detail}
+            "tunnel down: %s", in_words(cause), extra={**live.facts(), "cause": cause.value, "detail": detail}
         )
 
     async def _refuse(self, pipe: Pipe, refusal: Refusal, address: str) -> None:
@@ -269,7 +269,3 @@ async def _read_head(pipe: Pipe) -> tuple[bytes, int] | None:
         end = find_head_end(buffer, seen)
         if end is not None:
             return buffer, end
-
-
-def _facts(live: LiveTunnel) -> dict[str, object]:
-    return {"device_id": live.device_id, "peer": live.peer_address, "generation": live.generation}

@@ -102,6 +102,10 @@ class LiveTunnel:
         """Whose tunnel it is."""
         return self.session.device_id
 
+    def facts(self) -> dict[str, object]:
+        """What each log line about it says."""
+        return {"device_id": self.device_id, "peer": self.peer_address, "generation": self.generation}
+
 
 class Offline(NamedTuple):
     """A device that was here and is not."""

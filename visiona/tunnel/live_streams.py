@@ -123,6 +123,8 @@ class LiveStreams:
 
     def reset_stuck(self, now: float, limit_seconds: float) -> None:
         """Resets the streams whose held bytes have not moved for so long; the others are not disturbed."""
+        if not self._blocked:
+            return
         for stream in [stream for stream, since in self._blocked.items() if now - since > limit_seconds]:
             stream.reset()
             stream.handler.stream_lost(StreamReset("write_timeout"))

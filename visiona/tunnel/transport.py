@@ -25,6 +25,8 @@ CLOSE_NORMAL = 1000
 CLOSE_GOING_AWAY = 1001
 CLOSE_PROTOCOL_ERROR = 1002
 
+_NOTHING = memoryview(b"")
+
 
 class Transport(Protocol):
     """What carries a tunnel's bytes. One task receives, one other task does everything else."""
@@ -77,7 +79,7 @@ class WebSocketTransport:
         self._reader = FrameReader(expect_masked=not is_client)
         self._leftover = leftover
         self._control: list[bytes] | None = None
-        self._unsent = memoryview(b"")
+        self._unsent = _NOTHING
         self._ended = False
 
     @property
@@ -120,7 +122,7 @@ class WebSocketTransport:
 
     async def drain(self, progress_seconds: float) -> None:
         """See Transport."""
-        unsent, self._unsent = self._unsent, memoryview(b"")
+        unsent, self._unsent = self._unsent, _NOTHING
         await self._pipe.send_all(unsent, progress_seconds)
 
     def queue_close(self, code: int) -> None:

@@ -75,3 +75,20 @@ def test_it_runs_as_a_module_and_survives_a_closed_pipe(tmp_path: Path) -> None:
     script = f"{sys.executable} -m visiona config show | true; echo ${{PIPESTATUS[0]}}"
     piped = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=15, check=False)
     assert "Traceback" not in piped.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["migrate", "{}"],
+        ["user", "disable", "{}", "--set", "database.url=memory:"],
+        ["--set", "web.listen={}", "config", "check"],
+        ["--set", "{}=1", "config", "check"],
+    ],
+)
+def test_p10_a_token_typed_in_the_wrong_place_is_not_repeated(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    token = "vAp_" + "7" * 64
+    assert main([argument.format(token) for argument in arguments]) != 0
+    assert "77777" not in "".join(capsys.readouterr())

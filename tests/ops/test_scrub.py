@@ -7,6 +7,8 @@ HEX = "0123456789abcdef" * 4
 @pytest.mark.parametrize("kind", ["vAc_", "vAs_", "vAp_"])
 def test_s08_a_token_keeps_its_first_eight_characters_only(kind: str) -> None:
     assert mask_secrets(f"token {kind}{HEX} refused") == f"token {kind}0123… refused"
+    broken = f"/x/{kind}{HEX[:20]}%{ord(HEX[20]):x}{HEX[21:]}/y"
+    assert mask_secrets(broken) == f"/x/{kind}0123…/y"
 
 
 @pytest.mark.parametrize(

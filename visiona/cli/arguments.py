@@ -3,7 +3,9 @@
 import argparse
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+
+from visiona.ops.scrub import mask_secrets
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -39,6 +41,10 @@ class CommandParser(argparse.ArgumentParser):
         """As argparse's, of this class."""
         options.setdefault("parser_class", partial(CommandParser, self._assignments))
         return super().add_subparsers(**options)
+
+    def error(self, message: str) -> NoReturn:
+        """As argparse's; what was typed is repeated in it, and may have been a token."""
+        super().error(mask_secrets(message))
 
     def _assigned(self, text: str) -> str:
         self._assignments.append(text)

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from enum import IntEnum
 
+from visiona.ops.scrub import mask_secrets
+
 
 class Exit(IntEnum):
     """Exit codes; they are for programs and do not change."""
@@ -28,13 +30,13 @@ class CommandError(Exception):
 
 
 def print_error(message: str, code: str) -> None:
-    """Writes an error to stderr."""
-    print(f"visiona: {_one_line(message)} [{code}]", file=sys.stderr)
+    """Writes an error to stderr, which is often a journal: a token typed in the wrong place is masked."""
+    print(f"visiona: {_one_line(mask_secrets(message))} [{code}]", file=sys.stderr)
 
 
 def print_note(message: str) -> None:
     """Writes something worth knowing to stderr, out of the way of what a program reads."""
-    print(f"visiona: {_one_line(message)}", file=sys.stderr)
+    print(f"visiona: {_one_line(mask_secrets(message))}", file=sys.stderr)
 
 
 def print_json(value: object) -> None:

@@ -5,6 +5,7 @@ The path is kept without its query, and what looks like a token in it is cut to 
 
 import logging
 import re
+from urllib.parse import unquote
 
 from visiona.domain.tokens import MASK_CHARACTERS
 
@@ -49,4 +50,7 @@ def log_access(
 def safe_path(path: str) -> str:
     """A path as a log may show it."""
     path = path.partition("?")[0]
+    if "%" in path and _TOKEN.search(decoded := unquote(path)):
+        # One escaped character would end the mask, and the rest of the token would be in the log.
+        path = decoded
     return _TOKEN.sub(lambda found: found[1][:MASK_CHARACTERS] + "…", path)[:MAX_PATH_CHARACTERS]

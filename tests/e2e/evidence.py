@@ -7,6 +7,13 @@ from pathlib import Path
 TOKEN_IN_FULL = re.compile(rb"vA[acpsACPS]_[0-9A-Za-z]{5,}")
 """More of a token than the eight characters that a log may show."""
 
+LISTED_IN_FULL = re.compile(rb"vA[acpsACPS]_[0-9A-Za-z]{9,}")
+"""More than the twelve that lists of tokens show, and that the database keeps for them."""
+
+
+WINDOW = 16
+"""Characters of a secret in a row that cannot be there by chance."""
+
 
 class Evidence:
     """Collected by the helpers while tests run; judged by test_scrub.py when all of them have."""
@@ -17,9 +24,11 @@ class Evidence:
         self._words: list[tuple[str, bytes]] = []
 
     def secret(self, value: str, what: str) -> str:
-        """Remembers a value that must be found nowhere; gives it back."""
-        # Without its kind, so that it is also found where the prefix was cut off.
-        self._secrets[re.sub(r"^vA[a-z]_", "", value).encode()] = what
+        """Remembers a value that must be found nowhere, neither whole nor a good part of it; gives it back."""
+        # Without its kind and with what follows what may be shown: a cut at any place is still seen.
+        body = re.sub(r"^vA[a-z]_", "", value)
+        for at in (0, 8, len(body) - WINDOW):
+            self._secrets[body[max(0, at) :][:WINDOW].encode()] = what
         return value
 
     def file(self, path: Path) -> Path:
@@ -43,11 +52,15 @@ class Evidence:
         yield from self._words
 
     def leaks(self) -> list[str]:
-        """What was found that must not be there: where, what, and the line around it."""
+        """What was found that must not be there: where, what, and the bytes around it."""
         found = []
         for where, data in self.pieces():
-            for match in TOKEN_IN_FULL.finditer(data):
-                found.append(f"{where}: a token in full: {_around(data, match.start())}")
+            # In a database other columns stand right behind those twelve: there only the values are looked for.
+            if ".db" not in where:
+                pattern = LISTED_IN_FULL if where.startswith("visiona ") else TOKEN_IN_FULL
+                found += [
+                    f"{where}: a token: {_around(data, match.start())}" for match in pattern.finditer(data)
+                ]
             found += [
                 f"{where}: {what}: {_around(data, data.index(value))}"
                 for value, what in self._secrets.items()

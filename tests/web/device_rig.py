@@ -425,4 +425,10 @@ async def _serve_streams(agent: Tunnel, program: DeviceProgram) -> None:
     async with trio.open_nursery() as nursery:
         with contextlib.suppress(TunnelClosed):
             while True:
-                nursery.start_soon(program, await agent.accept())
+                nursery.start_soon(_serve_stream, program, await agent.accept())
+
+
+async def _serve_stream(program: DeviceProgram, stream: TunnelStream) -> None:
+    # A stream that its client left is the end of the program, and no fault of it.
+    with contextlib.suppress(trio.BrokenResourceError):
+        await program(stream)

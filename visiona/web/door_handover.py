@@ -21,6 +21,7 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState
 
 from visiona.relay.containment import contain
+from visiona.web.door_checked import CheckedRequests
 
 SEND_SECONDS = 60.0
 """For a client to take one piece. Hypercorn shields its sends from cancellation, so they end by themselves."""
@@ -37,22 +38,31 @@ class HandedStream:
     def __init__(self, sock: socket.socket, already_read: bytes) -> None:
         self.socket = trio.socket.from_stdlib_socket(sock)
         self._stream = trio.SocketStream(self.socket)
-        self._already_read = already_read
+        self._requests = CheckedRequests()
+        self._checked = self._requests.receive(already_read)
         self.server: TCPServer | None = None
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        """The next bytes; empty at the end."""
-        if self._already_read:
+        """The next bytes that may be read here; empty at the end."""
+        if self._checked:
             await trio.lowlevel.checkpoint()
-            size = len(self._already_read) if max_bytes is None else max_bytes
-            data, self._already_read = self._already_read[:size], self._already_read[size:]
-            return data
-        return bytes(await self._stream.receive_some(max_bytes))
+        while not self._checked:
+            data = bytes(await self._stream.receive_some(max_bytes))
+            if not data:
+                return b""
+            self._checked = self._requests.receive(data)
+        size = len(self._checked) if max_bytes is None else max_bytes
+        data, self._checked = self._checked[:size], self._checked[size:]
+        return data
 
     async def send_all(self, data: bytes) -> None:
-        """Sends everything; BrokenResourceError when the client takes nothing for too long."""
+        """Sends everything; BrokenResourceError when the client takes nothing for too long, or the end was sent."""
         with trio.move_on_after(SEND_SECONDS) as scope:
-            await self._stream.send_all(data)
+            try:
+                await self._stream.send_all(data)
+            except trio.BusyResourceError as error:
+                # Hypercorn closes without its send lock, when it refuses a request whose answer is just being sent.
+                raise trio.BrokenResourceError("the connection is being closed") from error
         if scope.cancelled_caught:
             await trio.aclose_forcefully(self._stream)
             raise trio.BrokenResourceError("the client takes nothing any more")

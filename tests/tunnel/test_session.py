@@ -11,7 +11,7 @@ from visiona.tunnel.byte_stream import TunnelStream
 from visiona.tunnel.errors import StreamRefused, StreamReset, TunnelClosed
 from visiona.tunnel.live_streams import MAX_WAITING_OPENS
 from visiona.tunnel.pipe import SocketPipe, tune
-from visiona.tunnel.session import Tunnel, open_tunnel
+from visiona.tunnel.session import MAX_UNACCEPTED, Tunnel, open_tunnel
 from visiona.tunnel.settings import TunnelSettings
 from visiona.tunnel.transport import WebSocketTransport
 from visiona.wire.yamux.limits import Limits, Role
@@ -388,6 +388,21 @@ async def test_t27_a_stream_that_the_agent_opens_is_reset() -> None:
         assert tunnel.stream_count == 0
 
 
+async def test_streams_that_were_reset_before_anybody_accepted_them_do_not_pile_up() -> None:
+    async with joined() as ends:
+        for _ in range(3000):
+            ends.relay.open_stream_nowait(Remembering()).reset()
+            await trio.testing.wait_all_tasks_blocked()
+        kept = await ends.relay.open_stream()
+        await kept.send_all(b"x")
+        lost = 0
+        while (accepted := await ends.agent.accept()).stream.is_lost:
+            lost += 1
+        assert lost <= MAX_UNACCEPTED
+        assert await accepted.receive_some() == b"x"
+        await accepted.aclose()
+
+
 # An agent that does not take what it is sent
 
 
@@ -447,6 +462,27 @@ async def test_t31_an_agent_that_stops_reading_is_given_up_after_the_write_deadl
     assert tunnel.closed.cause == "write_timeout"
     assert 10 <= trio.current_time() - began < 11
     assert all(isinstance(handler.lost, TunnelClosed) for handler in handlers)
+
+
+async def test_t45_a_tunnel_whose_agent_does_not_read_is_cut_within_a_second_all_the_same(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    ours, theirs = _tcp_pair()
+    for sock in (ours, theirs):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 32768)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32768)
+    tunnel = _tunnel(ours)
+    began = trio.current_time()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(tunnel.run)
+        for _ in range(8):
+            tunnel.open_stream_nowait(Remembering()).write(b"x" * 262_144)
+        await trio.testing.wait_all_tasks_blocked()
+        tunnel.close("revoked")
+    theirs.close()
+    assert tunnel.closed is not None
+    assert tunnel.closed.cause == "revoked"
+    assert trio.current_time() - began < 1
 
 
 async def test_t40_half_open_a_silent_connection_is_dead_after_thirty_seconds(

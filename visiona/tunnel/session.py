@@ -44,6 +44,9 @@ what an event costs on its way to a client is far more than the copy (205 -> 480
 CYCLE_GRACE_SECONDS = 30.0
 """Streams in flight may finish in this time when the tunnel itself has to end: ids used up, or the agent leaves."""
 
+MAX_UNACCEPTED = 256
+"""Streams of the other side that nobody took yet: what the session's backlog allows to live."""
+
 LAST_READ_SECONDS = 1.0
 """After sending failed, for the reader to find out why."""
 
@@ -304,10 +307,15 @@ class Tunnel:
             self._cycle()
 
     def _take_opened(self, stream_id: int) -> None:
+        if self.closed is not None:
+            return
         accepted = TunnelStream()
         accepted.stream = self._streams.add(accepted, stream_id)
         if self._accepted is None:
             self._accepted = deque()
+        if len(self._accepted) >= MAX_UNACCEPTED:
+            # The session bounds those that live; those that were reset while they waited are let go here.
+            self._accepted = deque(waiting for waiting in self._accepted if not waiting.stream.is_lost)
         self._accepted.append(accepted)
         if self._watch is not None:
             self._watch.unpark_all()

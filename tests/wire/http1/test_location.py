@@ -47,6 +47,10 @@ CASES = {
     "h10_dots_below_the_prefix_already": (DEVICE + b"/../../x", DEVICE + b"/api/devices/x"),
     "h10_dots_at_the_end": (b"/a/b/..", DEVICE + b"/a/"),
     "h10_dot_at_the_end": (b"/a/.", DEVICE + b"/a/"),
+    "h10_encoded_dots_climb_by_one": (b"/a/b/%2e%2E/c", DEVICE + b"/a/c"),
+    "h10_half_encoded_dots_climb_by_one": (b"/a/b/.%2e/c", DEVICE + b"/a/c"),
+    "h10_other_half_encoded_dots_climb_by_one": (b"/a/b/%2e./c", DEVICE + b"/a/c"),
+    "h10_encoded_dot_stays": (b"/a/b/%2e/c", DEVICE + b"/a/b/c"),
     "h10_host_spelt_with_percent": (b"http://relay%2eexample.com/api/tokens", None),
     "h10_host_spelt_with_wide_letters": ("http://ｒelay.example.com/api/tokens".encode(), None),
     "h10_userinfo": (b"http://relay.example.com@evil/", None),
@@ -68,6 +72,7 @@ CASES = {
     "h10_java_tab_script": (b"java\tscript:alert(1)", None),
     "h10_data": (b"data:text/html,x", None),
     "h03_control_byte": (b"/a\x01", None),
+    "h03_delete": (b"/a\x7f", None),
     "h03_leading_space": (b"  /a ", DEVICE + b"/a"),
 }
 

@@ -110,10 +110,3 @@ def plain_address(address: str) -> str:
     address = address.partition("%")[0]
     mapped = address.removeprefix("::ffff:")
     return mapped if "." in mapped else address
-
-
-def port_of(listeners: Sequence[socket.socket]) -> int:
-    """The port that was bound."""
-    port = listeners[0].getsockname()[1]
-    assert isinstance(port, int)
-    return port

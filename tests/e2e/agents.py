@@ -5,13 +5,16 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.client import Caller, until
+from tests.e2e.backend import Backend
+from tests.e2e.client import Answer, Caller, until
 from tests.e2e.server import Server, clean_environment, in_process
 from tests.interop.programs import GoProgram, go_agent
 
@@ -97,6 +100,41 @@ class ReferenceAgent:
     @property
     def text(self) -> str:
         return self._log.read_text(encoding="utf-8", errors="replace")
+
+
+class InFlight:
+    """A request that waits in the unit's service until the test lets it go on."""
+
+    def __init__(self, unit: Unit, backend: Backend) -> None:
+        backend.waiting.clear()
+        backend.go_on.clear()
+        self._answers: list[Answer | None] = []
+        self._unit = unit
+        self._thread = threading.Thread(target=self._ask, daemon=True)
+        self._thread.start()
+        assert backend.waiting.wait(10), "the request did not arrive"
+
+    def _ask(self) -> None:
+        try:
+            self._answers.append(self._unit.owner.ask("GET", self._unit.path("/wait?name=ada")))
+        except (OSError, HTTPException):
+            self._answers.append(None)
+
+    @property
+    def goes_on(self) -> bool:
+        return not self._answers
+
+    def ended(self) -> Answer:
+        """Its answer."""
+        answer = self.ended_or_none()
+        assert answer is not None, "the connection broke"
+        return answer
+
+    def ended_or_none(self) -> Answer | None:
+        """Its answer; None if the connection broke without one."""
+        self._thread.join(8)
+        assert self._answers, "it still waits"
+        return self._answers[0]
 
 
 @contextmanager

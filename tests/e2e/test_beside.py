@@ -1,10 +1,13 @@
 """Commands beside the server while it serves, each in a process of its own, on the one database file."""
 
+import signal
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.e2e.agents import Unit, reference_agent
+from tests.e2e.agents import InFlight, Unit, reference_agent
 from tests.e2e.backend import Backend
 from tests.e2e.client import Caller, until
 from tests.e2e.server import Server
@@ -75,3 +78,36 @@ def test_health_is_told_on_each_port(server: Server) -> None:
     page = Caller(server.internal, None).ask("GET", "/metrics")
     assert b"visiona" in page.body
     assert Caller(server.relay.replace("ws", "http", 1), None).ask("GET", "/livez").status == 200
+
+
+def is_ready(server: Server) -> bool:
+    return Caller(server.internal, None).ask("GET", "/readyz").status == 200
+
+
+def test_s07_a_second_server_on_the_same_state_is_refused_in_a_sentence(server: Server) -> None:
+    said = server.run_apart("--set", "web.listen=127.0.0.1:0", "--set", "relay.listen=127.0.0.1:0", "serve")
+    assert said.code == 3
+    assert "Traceback" not in said.err
+    assert len([line for line in said.err.splitlines() if line.startswith("visiona:")]) == 1
+    assert is_ready(server)
+
+
+def test_s06_signals_that_mean_nothing_here_change_nothing(server: Server) -> None:
+    for number in (signal.SIGPIPE, signal.SIGUSR1, signal.SIGUSR2):
+        server.tell(number)
+        assert is_ready(server)
+
+
+def test_an_agent_that_is_told_to_stop_finishes_what_it_serves(
+    server: Server, ada: Caller, backend: Backend, folder: Path
+) -> None:
+    with reference_agent(server, ada, folder, backend.url) as (unit, agent):
+        waiting = InFlight(unit, backend)
+        stopping = threading.Thread(target=agent.stop)
+        stopping.start()
+        unit.wait_offline()
+        backend.go_on.set()
+        answer = waiting.ended()
+        stopping.join(10)
+        assert (answer.status, answer.body) == (200, b"at last ada")
+        assert agent.stop() == 0

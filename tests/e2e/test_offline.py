@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.agents import ReferenceAgent, Unit, go_unit, pair, reference_agent
+from tests.e2e.agents import InFlight, ReferenceAgent, Unit, go_unit, pair, reference_agent
 from tests.e2e.backend import Backend
-from tests.e2e.client import Answer, Caller, until, watch_stream
+from tests.e2e.client import Caller, until, watch_stream
 from tests.e2e.evidence import Evidence
 from tests.e2e.holes import hole
 from tests.e2e.server import Server, running_server
@@ -33,27 +33,6 @@ def server(tmp_path_factory: pytest.TempPathFactory, evidence: Evidence) -> Iter
     settings = ("relay.ping_seconds=0.2", "relay.dead_seconds=1", "relay.clone_replacements=4")
     with running_server(tmp_path_factory.mktemp("server"), evidence, *settings) as server:
         yield server
-
-
-class InFlight:
-    """A request that waits in the unit's service."""
-
-    def __init__(self, unit: Unit, backend: Backend) -> None:
-        backend.waiting.clear()
-        backend.go_on.clear()
-        self.answer: Answer | None = None
-        self._unit = unit
-        self._thread = threading.Thread(target=self._ask, daemon=True)
-        self._thread.start()
-        assert backend.waiting.wait(10)
-
-    def _ask(self) -> None:
-        self.answer = self._unit.owner.ask("GET", self._unit.path("/wait"))
-
-    def ended(self) -> Answer:
-        self._thread.join(8)
-        assert self.answer is not None, "it still waits"
-        return self.answer
 
 
 def timeline(unit: Unit) -> list[str]:

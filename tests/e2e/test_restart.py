@@ -1,19 +1,17 @@
 """The server goes and comes back: politely, by force, and with a configuration that is broken meanwhile (S-06)."""
 
 import contextlib
-import http.client
 import signal
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.agents import ReferenceAgent, Unit, go_unit, reference_agent
+from tests.e2e.agents import InFlight, Unit, go_unit, reference_agent
 from tests.e2e.backend import Backend
-from tests.e2e.client import Answer, Caller, until, watch_stream, watch_websocket
+from tests.e2e.client import Caller, until, watch_stream, watch_websocket
 from tests.e2e.evidence import Evidence
 from tests.e2e.server import Server, running_server
 from tests.interop import gobuild
@@ -21,28 +19,6 @@ from tests.interop import gobuild
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(90)]
 
 Measured = Callable[[str, float], None]
-
-
-class InFlight:
-    """A request whose answer waits until the unit is told to go on."""
-
-    def __init__(self, unit: Unit, backend: Backend) -> None:
-        backend.waiting.clear()
-        backend.go_on.clear()
-        self.answer: Answer | None = None
-        self._unit = unit
-        self._thread = threading.Thread(target=self._ask, daemon=True)
-        self._thread.start()
-        assert backend.waiting.wait(10)
-
-    def _ask(self) -> None:
-        with contextlib.suppress(OSError, http.client.HTTPException):
-            self.answer = self._unit.owner.ask("GET", self._unit.path("/wait?name=ada"))
-
-    def ended(self) -> Answer | None:
-        self._thread.join(8)
-        assert not self._thread.is_alive()
-        return self.answer
 
 
 @pytest.fixture
@@ -90,12 +66,11 @@ def test_s06_a_first_signal_drains_in_order(
     assert socket_.ended() == "1001"
     measured("the WebSocket's end", socket_.ended_at - told_at)
     assert refuses_newcomers(server.web)
-    assert waiting.answer is None
+    assert waiting.goes_on
     assert server.process is not None
     assert server.process.poll() is None
     backend.go_on.set()
     answer = waiting.ended()
-    assert answer is not None
     assert (answer.status, answer.body) == (200, b"at last ada")
     answered_at = time.monotonic()
     assert server.wait() == 0
@@ -114,7 +89,7 @@ def test_s06_a_second_signal_means_now(
     told_at = time.monotonic()
     assert server.wait() == 0
     measured("the end after the second signal", time.monotonic() - told_at)
-    assert waiting.ended() is None
+    assert waiting.ended_or_none() is None
     assert server.lines("stopping now")
 
 
@@ -146,17 +121,11 @@ def test_s06_agents_come_back_by_themselves_after_a_restart(
             one.wait_online()
             measured("online after the start", time.monotonic() - started_at)
             assert ada.ask("POST", one.path("/echo"), b"again").body == b"again"
+        # No agent came twice; the log is written a moment later, and a killed server took its last lines with it.
+        until(lambda: server.text.count("tunnel up") >= before + len(units), "each tunnel is logged")
         assert server.text.count("tunnel up") == before + len(units)
         assert len(ada.ask("GET", "/api/devices").data) == len(units)
     assert server.run("migrate", "status", "--json").json["pending"] == []
-
-
-def test_s07_a_second_server_on_the_same_state_is_refused_in_a_sentence(server: Server) -> None:
-    said = server.run_apart("--set", "web.listen=127.0.0.1:0", "--set", "relay.listen=127.0.0.1:0", "serve")
-    assert said.code == 3
-    assert "Traceback" not in said.err
-    assert len([line for line in said.err.splitlines() if line.startswith("visiona:")]) == 1
-    assert readiness(server) == 200
 
 
 def test_s06_a_broken_configuration_is_not_used_and_a_good_one_is(
@@ -184,26 +153,3 @@ def test_s06_a_broken_configuration_is_not_used_and_a_good_one_is(
             agent.stop(signal.SIGKILL)
     finally:
         assert server.stop() == 0
-
-
-def test_s06_signals_that_mean_nothing_here_change_nothing(server: Server) -> None:
-    for number in (signal.SIGPIPE, signal.SIGUSR1, signal.SIGUSR2):
-        server.tell(number)
-        assert readiness(server) == 200
-
-
-def test_an_agent_that_is_told_to_stop_finishes_what_it_serves(
-    server: Server, ada: Caller, backend: Backend, folder: Path
-) -> None:
-    with reference_agent(server, ada, folder, backend.url) as (unit, agent):
-        waiting = InFlight(unit, backend)
-        stopping = threading.Thread(target=agent.stop)
-        stopping.start()
-        unit.wait_offline()
-        backend.go_on.set()
-        answer = waiting.ended()
-        stopping.join(10)
-        assert answer is not None
-        assert (answer.status, answer.body) == (200, b"at last ada")
-        assert isinstance(agent, ReferenceAgent)
-        assert agent.stop() == 0

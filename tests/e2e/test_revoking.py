@@ -4,6 +4,7 @@ Each test proves an order of events (the command, then the end, without any furt
 them; the limit in the tests is generous, because a busy machine is not a fault.
 """
 
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -79,7 +80,7 @@ def test_t45_a_revoked_token_loses_its_live_sockets_and_only_those(
 def test_t45_a_disabled_user_loses_sockets_and_tunnels(
     server: Server, owner: Caller, unit: Unit, ada: Caller, backend: Backend, measured: Measured, folder: Path
 ) -> None:
-    with reference_agent(server, ada, folder.parent / "other", backend.url) as (other, _):
+    with reference_agent(server, ada, folder.parent / "other", backend.url) as (other, agent):
         email = email_of(owner)
         with watched(owner, unit) as ending, watched(ada, other) as staying:
             assert server.run_apart("user", "disable", email).code == 0
@@ -88,6 +89,7 @@ def test_t45_a_disabled_user_loses_sockets_and_tunnels(
             assert "cause=revoked" in server.lines("tunnel down", unit.device_id)[0]
             assert owner.ask("GET", "/api/devices").status == 401
             assert all(one.goes_on for one in staying)
+            agent.stop(signal.SIGKILL)  # politely it would let the camera go on for five seconds
     # The unit keeps asking and is refused; nobody has to touch it once the account is back.
     until(lambda: server.lines("token refused"), "the unit asked again", 10)
 

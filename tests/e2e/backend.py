@@ -24,7 +24,8 @@ class Backend:
     """What the tests know of the service.
 
     Attributes:
-        left: paths of answers without end whose reader has gone; a semaphore tells when one is added.
+        left: paths of answers without end whose reader has gone.
+        broken_off: methods of the requests to /broken.
         waiting: set while somebody waits in /wait.
         go_on: lets those in /wait have their answer.
     """
@@ -34,6 +35,7 @@ class Backend:
         self.waiting = threading.Event()
         self.go_on = threading.Event()
         self.closed_with: list[int] = []
+        self.broken_off: list[str] = []
 
         class Answering(Handler):
             backend = self
@@ -165,13 +167,14 @@ class Handler(BaseHTTPRequestHandler):
         self._answer(206, RANGED[int(first) : end + 1], ETag='"r1"', Content_Range=span)
 
     def _wait(self) -> None:
-        """Answers in two parts: the first when it is asked, the second when the test says so."""
+        """Answers when the test says so."""
         name = parse_qs(urlsplit(self.path).query).get("name", [""])[0]
         self.backend.waiting.set()
         self.backend.go_on.wait(30)
         self._answer(200, f"at last {name}".encode())
 
     def _broken(self) -> None:
+        self.backend.broken_off.append(self.command)
         self.send_response(200)
         self.send_header("Content-Length", "1000")
         self.end_headers()

@@ -145,6 +145,22 @@ def test_h08_lists_and_status_hold_ones_own_things_only(
         assert answer.status == 404
 
 
+@pytest.mark.parametrize(
+    "origin", ["null", "http://evil.example", "{web}.evil.example", "{web}", "http://localhost"]
+)
+def test_h21_no_page_of_another_origin_may_read_anything(
+    server: Server, ada: Caller, ada_unit: Unit, origin: str
+) -> None:
+    headers = {"Origin": origin.format(web=server.web)}
+    preflight = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization"}
+    for path in ("/api/devices", "/livez", ada_unit.path("/x"), "/api/pairing/exchange", "/nowhere"):
+        for answer in (
+            ada.ask("GET", path, headers=headers),
+            Caller(server.web, None).ask("OPTIONS", path, headers=headers | preflight),
+        ):
+            assert not [name for name in answer.headers if name.lower().startswith("access-control-")]
+
+
 def test_p09_a_pairing_token_of_somebody_else_cannot_be_taken_back(eve: Caller, ada: Caller) -> None:
     made = ada.ask("POST", "/api/pairing/token").data
     for name in (made["id"], made["token"]):

@@ -153,9 +153,15 @@ def test_the_front_ends_own_paths_reach_the_device_that_is_named(unit: Unit) -> 
         assert socket.recv(5) == "here"
 
 
-def test_an_answer_that_breaks_off_does_not_look_whole(unit: Unit) -> None:
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_h18_an_answer_that_breaks_off_does_not_look_whole_and_is_not_asked_for_twice(
+    unit: Unit, backend: Backend, method: str
+) -> None:
+    backend.broken_off.clear()
     with pytest.raises((HTTPException, OSError)):
-        unit.owner.ask("GET", unit.path("/broken"))
+        unit.owner.ask(method, unit.path("/broken"))
+    assert unit.owner.ask("GET", unit.path("/after")).status == 200
+    assert backend.broken_off == [method]
 
 
 def test_the_device_is_shown_as_it_is(unit: Unit) -> None:

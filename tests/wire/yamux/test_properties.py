@@ -244,3 +244,15 @@ def test_memory_stays_within_the_declared_limits_whatever_a_peer_sends(sent: lis
         assert seen.control_frames <= 20 + 4 + 5
         assert seen.remembered_streams <= 6
         assert seen.granted_bytes <= 5 * INITIAL_WINDOW_BYTES + seen.grown_bytes
+
+
+@given(st.lists(st.one_of(st.binary(max_size=40), any_frame), max_size=25), st.sampled_from(Role))
+def test_t35_random_bytes_end_in_a_protocol_error_or_in_nothing(sent: list[bytes], role: Role) -> None:
+    session = Session(role, SMALL, budget=Budget(1_000_000))
+    for piece in sent:
+        try:
+            session.receive_data(piece, 0.0)
+        except RemoteProtocolError:
+            break
+    assert isinstance(b"".join(session.data_to_send()), bytes)
+    assert session.statistics().streams <= SMALL.max_streams

@@ -16,6 +16,7 @@ from visiona.relay.accepting import (
     accept_many,
     bind,
     plain_address,
+    url_of,
 )
 
 
@@ -101,7 +102,20 @@ async def test_without_a_host_every_address_is_bound() -> None:
     listener.close()
 
 
-async def test_a_port_that_is_taken_is_an_error_and_leaves_nothing_open() -> None:
+async def test_a_name_with_two_addresses_has_one_port() -> None:
+    listeners = await bind(ListenAddress("localhost", 0))
+    assert len({listener.getsockname()[1] for listener in listeners}) == 1
+    for listener in listeners:
+        listener.close()
+
+
+async def test_the_url_of_every_address_is_one_that_this_machine_reaches() -> None:
+    (listener,) = await bind(ListenAddress(None, 0))
+    with listener:
+        assert url_of("wss", listener) == f"wss://127.0.0.1:{listener.getsockname()[1]}"
+
+
+async def test_s07_a_port_that_is_taken_is_an_error_and_leaves_nothing_open() -> None:
     (listener,) = await bind(ListenAddress("127.0.0.1", 0))
     with listener, pytest.raises(OSError, match="in use"):
         await bind(ListenAddress("127.0.0.1", listener.getsockname()[1]))

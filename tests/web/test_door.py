@@ -1,7 +1,5 @@
 """The port as a whole: accepting, being full, handing over, stopping."""
 
-import errno
-import logging
 import socket
 
 import h2.config
@@ -10,39 +8,13 @@ import h2.events
 import pytest
 import trio
 import trio.testing
-from trio.testing import MockClock
-from visiona.domain.listen import ListenAddress
+from visiona.relay.accepting import accept_forever
 from visiona.relay.deadlines import Sweeper
 from visiona.tunnel.byte_stream import TunnelStream
-from visiona.web.door import BACK_OFF_SECONDS, Door
-from visiona.web.door_binding import bind, url_of
+from visiona.web.door import Door
 from visiona.web.door_settings import DoorContext, DoorSettings
 
 from tests.web.device_rig import TOKEN, Rig, answering, echo, finish, open_rig, read_request
-
-
-class Exhausted:
-    """A listening socket of a process that has no descriptor left."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
-
-    def fileno(self) -> int:
-        return self._sock.fileno()
-
-    def accept(self) -> tuple[socket.socket, object]:
-        raise OSError(errno.EMFILE, "Too many open files")
-
-
-async def test_s05_without_descriptors_the_door_backs_off_and_says_so(
-    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
-) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()):
-        door = Door(context_of())
-        with trio.move_on_after(10 * BACK_OFF_SECONDS - 0.01):
-            async with trio.open_nursery() as nursery:
-                await door.accept_forever(Exhausted(listener), nursery)  # type: ignore[arg-type]
-    assert len([record for record in caplog.records if record.levelno == logging.WARNING]) == 10
 
 
 def context_of(**settings: float) -> DoorContext:
@@ -61,7 +33,9 @@ async def test_a_full_door_says_503_and_closes() -> None:
         listener.setblocking(False)
         door = Door(context_of(max_connections=0))
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(door.accept_forever, listener, nursery)
+            nursery.start_soon(
+                accept_forever, [listener], lambda sock, _: door.welcome(sock, "192.0.2.1", nursery)
+            )
             client = await trio.open_tcp_stream(*listener.getsockname())
             async with client:
                 assert (await client.receive_some()).startswith(b"HTTP/1.1 503 ")
@@ -194,26 +168,6 @@ async def test_t33_a_short_answer_resets_its_stream_of_http_2_and_no_other() -> 
             assert isinstance(ends[0], h2.events.StreamReset)
             assert (await client.ask(rig, "~/whole"))[:2] == (200, b"ok")
         assert len(body) < 10
-
-
-async def test_every_address_is_one_socket_and_port_0_is_any() -> None:
-    listeners = await bind(ListenAddress(None, 0))
-    assert len(listeners) == 1
-    assert url_of(listeners[0]).startswith("http://127.0.0.1:")
-    for listener in listeners:
-        listener.close()
-
-
-async def test_a_name_with_two_addresses_has_one_port() -> None:
-    listeners = await bind(ListenAddress("localhost", 0))
-    assert len({listener.getsockname()[1] for listener in listeners}) == 1
-    for listener in listeners:
-        listener.close()
-
-
-async def test_s07_a_port_in_use_is_an_os_error() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
-        await bind(ListenAddress("127.0.0.1", taken.getsockname()[1]))
 
 
 @pytest.mark.parametrize("layer", ["door", "asgi"])

@@ -18,11 +18,16 @@ logger = logging.getLogger(__name__)
 ACCEPTS_PER_WAKE_UP = 64
 """Then everybody else has a turn."""
 
-BACKLOG = 1024
+BACKLOG = 2048
+"""A fleet and its viewers reconnect together after a restart; the kernel cuts this to its own limit."""
+
 BACK_OFF_SECONDS = 0.1
 """After the process or the machine ran out of descriptors or memory: they come back when connections end."""
 
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+_NO_IPV6 = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
+"""The kernel speaks IPv6 and the machine has none."""
 
 OnAccepted = Callable[[socket.socket, str], None]
 """Takes a non-blocking socket over, and the address of its other end; must not wait."""
@@ -42,8 +47,7 @@ async def bind(address: ListenAddress) -> list[socket.socket]:
     port = address.port
     try:
         for family, where in dict.fromkeys((entry[0], entry[4]) for entry in found):
-            listener = socket.create_server((where[0], port), family=family, backlog=BACKLOG)
-            listener.setblocking(False)
+            listener = _listening(family, str(where[0]), port)
             sockets.append(listener)
             # The next address of the same name gets the port that the first was given.
             port = listener.getsockname()[1]
@@ -56,13 +60,26 @@ async def bind(address: ListenAddress) -> list[socket.socket]:
 
 def _bind_everywhere(port: int) -> socket.socket:
     if socket.has_dualstack_ipv6():
-        listener = socket.create_server(
-            ("", port), family=socket.AF_INET6, backlog=BACKLOG, dualstack_ipv6=True
-        )
-    else:
-        listener = socket.create_server(("", port), backlog=BACKLOG)
+        try:
+            return _listening(socket.AF_INET6, "", port, dual_stack=True)
+        except OSError as error:
+            if error.errno not in _NO_IPV6:
+                raise
+    return _listening(socket.AF_INET, "", port)
+
+
+def _listening(family: int, host: str, port: int, *, dual_stack: bool = False) -> socket.socket:
+    listener = socket.create_server((host, port), family=family, backlog=BACKLOG, dualstack_ipv6=dual_stack)
     listener.setblocking(False)
     return listener
+
+
+def url_of(scheme: str, listener: socket.socket) -> str:
+    """An address by which this machine reaches the port."""
+    host, port = listener.getsockname()[:2]
+    if host in {"::", "0.0.0.0"}:  # noqa: S104 - compared, not bound
+        host = "127.0.0.1"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 async def accept_forever(listeners: Sequence[socket.socket], on_accepted: OnAccepted) -> None:

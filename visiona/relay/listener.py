@@ -6,14 +6,13 @@ outlive the port and the requests (docs/architecture, composition root).
 """
 
 import logging
-import socket
 from collections.abc import Callable, Sequence
 from functools import partial
 
 import trio
 
 from visiona.domain.notices import Notice
-from visiona.relay.accepting import accept_forever, bind
+from visiona.relay.accepting import accept_forever, bind, url_of
 from visiona.relay.admission import Admission
 from visiona.relay.certificates import Certificates
 from visiona.relay.expiry import expire_tunnels
@@ -103,7 +102,7 @@ class Relay:
                 )
                 nursery.start_soon(accept_forever, listeners, self.reception.greet)
                 scheme = "ws" if self._settings.tls_certificate is None else "wss"
-                task_status.started([_url(scheme, listener) for listener in listeners])
+                task_status.started([url_of(scheme, listener) for listener in listeners])
         finally:
             for listener in listeners:
                 listener.close()
@@ -113,11 +112,3 @@ def _certificates(settings: RelaySettings) -> Certificates | None:
     if settings.tls_certificate is None or settings.tls_key is None:
         return None
     return Certificates(settings.tls_certificate, settings.tls_key)
-
-
-def _url(scheme: str, listener: socket.socket) -> str:
-    """An address by which this machine reaches the port."""
-    host, port = listener.getsockname()[:2]
-    if host in {"::", "0.0.0.0"}:  # noqa: S104 - compared, not bound
-        host = "127.0.0.1"
-    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"

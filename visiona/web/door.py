@@ -5,7 +5,6 @@ own and contained: what goes wrong in one ends that one. Stopping is in three st
 in flight finish, within the grace; cut the rest.
 """
 
-import errno
 import logging
 import socket
 
@@ -13,9 +12,9 @@ import trio
 
 from visiona.domain.causes import Cause
 from visiona.domain.errors import DeviceBroke, VisionaError
+from visiona.relay.accepting import accept_forever, bind, url_of
 from visiona.relay.containment import contain
 from visiona.relay.deadlines import Limits, Sweeper
-from visiona.web.door_binding import bind, url_of
 from visiona.web.door_connection import DoorConnection
 from visiona.web.door_handover import Hypercorn
 from visiona.web.door_settings import ConnectAgent, DoorContext, DoorSettings
@@ -25,13 +24,6 @@ from visiona.web.proxy_crossing import Outside
 from visiona.web.settings import WebSettings
 
 log = logging.getLogger(__name__)
-
-ACCEPTS_PER_WAKEUP = 64
-"""Enough for a burst, few enough that the devices' traffic is not kept waiting for more than a millisecond."""
-
-OUT_OF_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-BACK_OFF_SECONDS = 0.1
-"""Without descriptors the listener stays readable: trying again at once would be a busy loop."""
 
 KEEPALIVE_IDLE_SECONDS = 60
 _FULL = (
@@ -51,34 +43,9 @@ class Door:
         """Connections that have not been closed or given away to their end."""
         return len(self._open)
 
-    async def accept_forever(self, listener: socket.socket, connections: trio.Nursery) -> None:
-        """Takes newcomers until cancelled."""
-        while True:
-            await trio.lowlevel.wait_readable(listener.fileno())
-            for _ in range(ACCEPTS_PER_WAKEUP):
-                try:
-                    sock, address = listener.accept()
-                except BlockingIOError:
-                    break
-                except OSError as error:
-                    if error.errno in OUT_OF_DESCRIPTORS:
-                        log.warning("no connection can be accepted", extra={"reason": error.strerror})
-                        await trio.sleep(BACK_OFF_SECONDS)
-                        break
-                    # The newcomer is gone before it was taken.
-                    continue
-                self._welcome(sock, address, connections)
-
-    def drain(self) -> None:
-        """No connection takes another request; WebSockets are told that the server goes away."""
-        self._context.is_draining = True
-        error = leaving()
-        for connection in list(self._open):
-            connection.drain(error)
-
-    def _welcome(self, sock: socket.socket, address: tuple[object, ...], connections: trio.Nursery) -> None:
+    def welcome(self, sock: socket.socket, address: str, connections: trio.Nursery) -> None:
+        """Takes a newcomer in, as a task of its own; one too many is told so."""
         try:
-            sock.setblocking(False)
             if sock.family in {socket.AF_INET, socket.AF_INET6}:
                 _tune(sock)
             if len(self._open) >= self._context.settings.max_connections:
@@ -88,7 +55,14 @@ class Door:
         except OSError:
             sock.close()
             return
-        connections.start_soon(self._serve, sock, _address_text(address))
+        connections.start_soon(self._serve, sock, address)
+
+    def drain(self) -> None:
+        """No connection takes another request; WebSockets are told that the server goes away."""
+        self._context.is_draining = True
+        error = leaving()
+        for connection in list(self._open):
+            connection.drain(error)
 
     async def _serve(self, sock: socket.socket, peer_address: str) -> None:
         connection = DoorConnection(sock, peer_address, self._context)
@@ -148,7 +122,7 @@ async def open_door(
                     relays=settings.fast_door,
                 )
                 door = Door(context)
-                task_status.started([url_of(listener) for listener in listeners])
+                task_status.started([url_of("http", listener) for listener in listeners])
                 await _accept_until(stop, door, listeners, connections)
                 door.drain()
                 site.drain(leaving())
@@ -157,24 +131,20 @@ async def open_door(
             await hypercorn.finish()
             background.cancel_scope.cancel()
     finally:
-        _close(listeners)
+        for listener in listeners:
+            listener.close()
 
 
 async def _accept_until(
     stop: trio.Event, door: Door, listeners: list[socket.socket], connections: trio.Nursery
 ) -> None:
+    """Closes the listeners before anything is drained: the kernel refuses newcomers, and they can try elsewhere."""
     async with trio.open_nursery() as accepting:
-        for listener in listeners:
-            accepting.start_soon(door.accept_forever, listener, connections)
+        accepting.start_soon(
+            accept_forever, listeners, lambda sock, address: door.welcome(sock, address, connections)
+        )
         await stop.wait()
         accepting.cancel_scope.cancel()
-    # Closed before anything is drained: a newcomer is refused by the kernel, and can try elsewhere.
-    _close(listeners)
-
-
-def _close(listeners: list[socket.socket]) -> None:
-    for listener in listeners:
-        listener.close()
 
 
 def _tune(sock: socket.socket) -> None:
@@ -182,8 +152,3 @@ def _tune(sock: socket.socket) -> None:
     # A WebSocket has no idle deadline of ours, so that the kernel must find out who is gone without a word.
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE_SECONDS)
-
-
-def _address_text(address: tuple[object, ...]) -> str:
-    host = str(address[0]) if address else ""
-    return host.removeprefix("::ffff:") if "." in host else host

@@ -361,6 +361,19 @@ async def test_a_writer_that_waited_for_the_opening_is_told() -> None:
         assert late.writable == 1
 
 
+async def test_who_only_asked_for_room_is_told_when_others_no_longer_fill_the_tunnel() -> None:
+    limits = Limits(outbox_high_bytes=1000, outbox_low_bytes=100)
+    async with before_a_raw_agent(limits=limits) as (tunnel, agent):
+        greedy, patient = Remembering(), Remembering()
+        assert tunnel.open_stream_nowait(greedy).write(bytes(1000)) is False
+        waiting = tunnel.open_stream_nowait(patient)
+        assert waiting.room == 0
+        await agent.hear_until(DATA)
+        await trio.testing.wait_all_tasks_blocked()
+        assert (greedy.writable, patient.writable) == (1, 1)
+        assert waiting.room == 1000
+
+
 async def test_too_many_waiting_opens_are_refused() -> None:
     async with before_a_raw_agent(limits=Limits(max_unacked_streams=1)) as (tunnel, _):
         for _ in range(MAX_WAITING_OPENS + 1):

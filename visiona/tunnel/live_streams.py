@@ -89,8 +89,9 @@ class LiveStreams:
         """There is room: moves what was held back, and tells the writer when all of it went."""
         held = stream.held_bytes
         if stream.flush():
-            waited = self._blocked.pop(stream, None) is not None
-            if waited and not stream.is_ended:
+            self._blocked.pop(stream, None)
+            # Also to who only asked for `room` and was told 0: others' bytes can fill the tunnel before its first.
+            if not stream.is_ended:
                 stream.handler.stream_writable()
         elif stream.held_bytes < held:
             self._blocked[stream] = trio.current_time()

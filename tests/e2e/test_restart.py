@@ -22,8 +22,10 @@ Measured = Callable[[str, float], None]
 
 
 @pytest.fixture
-def server(tmp_path: Path, evidence: Evidence) -> Iterator[Server]:
-    with running_server(tmp_path / "server", evidence) as server:
+def server(request: pytest.FixtureRequest, tmp_path: Path, evidence: Evidence) -> Iterator[Server]:
+    """With a parameter of the test: `asgi` for the slower of the two layers that relay requests."""
+    by_door = str(getattr(request, "param", "door") == "door").lower()
+    with running_server(tmp_path / "server", evidence, f"web.fast_door={by_door}") as server:
         yield server
 
 
@@ -51,6 +53,7 @@ def refuses_newcomers(url: str) -> bool:
     return False
 
 
+@pytest.mark.parametrize("server", ["door", "asgi"], indirect=True)
 def test_s06_a_first_signal_drains_in_order(
     server: Server, unit: Unit, backend: Backend, measured: Measured
 ) -> None:

@@ -72,3 +72,8 @@ def test_h02_connection_may_name_some_fields_and_not_others(option: bytes, dropp
 def test_an_answer_may_ask_a_server_in_front_not_to_hold_it_back_and_nothing_else_of_it() -> None:
     assert answer_fate(b"x-accel-buffering") is Fate.PASS
     assert answer_fate(b"x-accel-redirect") is Fate.DROP
+
+
+@pytest.mark.parametrize("name", [b"proxy", b"proxy-authorization"])
+def test_httpoxy_a_client_cannot_set_a_cgi_program_s_proxy(name: bytes) -> None:
+    assert request_fate(name) is Fate.DROP

@@ -130,6 +130,7 @@ BAD_REQUESTS = {
     "h01_chunked_and_content_length": request(b"Transfer-Encoding: chunked", b"Content-Length: 5"),
     "h01_xchunked": request(b"Transfer-Encoding: xchunked"),
     "h01_chunked_not_last": request(b"Transfer-Encoding: chunked, gzip"),
+    "h08_two_devices_named": request(b"X-Visiona-Device: a", b"x-visiona-device: b"),
     "h01_chunked_twice": request(b"Transfer-Encoding: chunked, chunked"),
     "h01_transfer_encoding_twice": request(b"Transfer-Encoding: chunked", b"Transfer-Encoding: chunked"),
     "h01_transfer_encoding_twice_other_case": request(

@@ -43,6 +43,7 @@ REQUEST_DROPS = HOP_BY_HOP | frozenset(
         b"remote-addr",
         b"remote-user",
         b"x-host",
+        b"proxy",  # to a CGI program it is the variable HTTP_PROXY (CVE-2016-5385)
         b"x-scheme",
         b"x-rewrite-url",
         b"x-user",

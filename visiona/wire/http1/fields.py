@@ -19,6 +19,7 @@ SINGLE_FIELDS = frozenset(
         b"upgrade",
         b"sec-websocket-key",
         b"sec-websocket-version",
+        b"x-visiona-device",
     }
 )
 """Fields whose second copy two parsers could choose differently; a head with two of one is refused."""

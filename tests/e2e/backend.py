@@ -36,6 +36,7 @@ class Backend:
         self.go_on = threading.Event()
         self.closed_with: list[int] = []
         self.broken_off: list[str] = []
+        self.flooded_bytes = 0
 
         class Answering(Handler):
             backend = self
@@ -92,6 +93,7 @@ class Handler(BaseHTTPRequestHandler):
             "/echo": self._echo,
             "/sse": self._events,
             "/mjpeg": self._pictures,
+            "/flood": self._flood,
             "/range": self._range,
             "/wait": self._wait,
             "/ws": self._websocket,
@@ -141,6 +143,15 @@ class Handler(BaseHTTPRequestHandler):
     def _pictures(self) -> None:
         head = b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(PICTURE)
         self._endless("multipart/x-mixed-replace; boundary=frame", lambda _: head + PICTURE + b"\r\n")
+
+    def _flood(self) -> None:
+        """As much as is taken, as fast as it is taken."""
+        self.send_response(200)
+        self.send_header("Content-Length", str(1 << 40))
+        self.end_headers()
+        while True:
+            self.wfile.write(PICTURE * 16)
+            self.backend.flooded_bytes += len(PICTURE) * 16
 
     def _endless(self, content_type: str, piece: Any) -> None:
         self.send_response(200)

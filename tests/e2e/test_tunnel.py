@@ -3,6 +3,7 @@
 import hashlib
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPException
@@ -142,6 +143,28 @@ def test_many_at_once_each_get_their_own(unit: Unit) -> None:
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_h11_a_reader_that_stops_holds_up_nobody_else(
+    unit: Unit, backend: Backend, measured: Callable[[str, float], None]
+) -> None:
+    backend.flooded_bytes = 0
+    with unit.owner.stream("GET", unit.path("/flood")) as response:
+        assert response.read(10) == PICTURE[:10]
+        standing_still(backend)
+        began = time.monotonic()
+        for number in range(20):
+            assert unit.owner.ask("POST", unit.path("/echo"), b"%d" % number).body == b"%d" % number
+        measured("20 requests beside a reader that stopped", time.monotonic() - began)
+        assert backend.flooded_bytes < 32 << 20, "somebody keeps it all in memory"
+
+
+def standing_still(backend: Backend) -> None:
+    """Waits until every buffer on the way is full: the unit can send no more."""
+    seen, pause = -1, threading.Event()
+    while backend.flooded_bytes != seen:
+        seen = backend.flooded_bytes
+        pause.wait(0.15)
 
 
 def test_the_front_ends_own_paths_reach_the_device_that_is_named(unit: Unit) -> None:

@@ -1,0 +1,1 @@
+"""The built-in identity provider: an ordinary OpenID Connect issuer below `/idp/`, off where another is configured."""

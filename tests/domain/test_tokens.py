@@ -40,6 +40,7 @@ def test_text_that_was_not_made_here_is_no_token(kind: TokenKind, text: str) -> 
         (TokenKind.PAIRING, "vAc_" + "0" * 32),
         (TokenKind.SESSION, "vAs_" + "0" * 64),
         (TokenKind.ACCESS, "vAp_" + "0" * 64),
+        (TokenKind.LINK, "vAo_" + "0" * 64),
     ],
 )
 def test_the_spelling_of_each_kind_is_fixed(kind: TokenKind, text: str) -> None:

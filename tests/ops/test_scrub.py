@@ -4,7 +4,7 @@ from visiona.ops.scrub import clean, mask_secrets, neutralise
 HEX = "0123456789abcdef" * 4
 
 
-@pytest.mark.parametrize("kind", ["vAc_", "vAs_", "vAp_"])
+@pytest.mark.parametrize("kind", ["vAc_", "vAs_", "vAp_", "vAo_"])
 def test_s08_a_token_keeps_its_first_eight_characters_only(kind: str) -> None:
     assert mask_secrets(f"token {kind}{HEX} refused") == f"token {kind}0123… refused"
     broken = f"/x/{kind}{HEX[:20]}%{ord(HEX[20]):x}{HEX[21:]}/y"

@@ -13,6 +13,7 @@ from visiona.tunnel.byte_stream import TunnelStream
 
 from tests.web.device_rig import (
     STRANGER_TOKEN,
+    TOKEN,
     Request,
     Rig,
     answering,
@@ -653,3 +654,56 @@ async def test_a_scan_that_succeeds_is_reported_so_that_the_accelerators_are_rea
         assert answer.headers["x-target"] == "/api/devices/scan"
         await settle(rig)
         assert rig.scanned == [rig.live]
+
+
+def access_lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, object]]:
+    return [vars(record) for record in caplog.records if record.name == "visiona.access"]
+
+
+@pytest.mark.parametrize(
+    ("line", "token", "status"),
+    [
+        ("GET ~/x", "unknown", 401),
+        ("GET ~/x", STRANGER_TOKEN, 404),
+        ("GET ~/../x", TOKEN, 400),
+        ("GET /api/devices/00000000-0000-0000-0000-000000000009/proxy/x", TOKEN, 404),
+        ("GET /api/devices/kl520/connect", TOKEN, 405),
+    ],
+)
+async def test_a_refused_request_has_its_line_in_the_access_log(
+    layer: str, line: str, token: str, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "visiona.access")
+    async with open_rig(layer, echo) as rig:
+        client = await rig.connect()
+        answer = await client.ask(rig.request(line, "X-Request-Id: mine-7", token=token))
+        assert answer.status == status
+    (seen,) = access_lines(caplog)
+    assert (seen["status"], seen["request_id"], seen["method"]) == (status, "mine-7", "GET")
+    assert seen["address"] == "127.0.0.1"
+
+
+async def test_a_viewer_who_left_has_its_line_in_the_access_log(
+    layer: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "visiona.access")
+    left = trio.Event()
+
+    async def camera(stream: TunnelStream) -> None:
+        await read_request(stream)
+        await stream.send_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n")
+        with pytest.raises(trio.BrokenResourceError):
+            await stream.receive_some()
+        left.set()
+
+    async with open_rig(layer, camera) as rig:
+        client = await rig.connect()
+        await client.send(rig.request("GET ~/events"))
+        assert b"200" in await client.line()
+        await trio.aclose_forcefully(client.stream)
+        with trio.fail_after(3):
+            await left.wait()
+        await settle(rig)
+    (seen,) = access_lines(caplog)
+    assert (seen["status"], seen["device_id"]) == (200, rig.live.device_id)
+    assert "agent_ms" in seen

@@ -15,6 +15,9 @@ log = logging.getLogger("visiona.access")
 _TOKEN = re.compile(r"(vA[a-z]_[0-9A-Za-z]*)")
 MAX_PATH_CHARACTERS = 256
 
+CLIENT_LEFT = 499
+"""The status of a request whose client left before anything was answered (as nginx writes it)."""
+
 
 def log_access(
     *,

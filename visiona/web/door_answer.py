@@ -6,7 +6,7 @@ import trio
 
 from visiona.domain.errors import VisionaError
 from visiona.relay.passthrough import Farewell, close_code
-from visiona.web.access_log import log_access
+from visiona.web.access_log import CLIENT_LEFT, log_access
 from visiona.web.door_output import Output
 from visiona.web.pages import answer_to
 from visiona.web.proxy_access import Allowed
@@ -151,6 +151,10 @@ class DoorAnswer:
             self._log()
             self._connection.answered(keep_alive=self._keep_alive)
 
+    def client_left(self) -> None:
+        """Nobody reads on: what came of the request is still said in the log."""
+        self._log()
+
     def flush(self) -> None:
         """Sends what was written."""
         if self._status:
@@ -174,7 +178,7 @@ class DoorAnswer:
         log_access(
             method=self._head.method.decode("ascii", "replace"),
             path=self._head.target.decode("ascii", "replace"),
-            status=self._status or 499,
+            status=self._status or CLIENT_LEFT,
             seconds=trio.current_time() - self._started_at,
             request_id=self.crossing.request_id.decode(),
             address=self.crossing.peer_address,

@@ -15,6 +15,7 @@ from visiona.domain.errors import Invalid, VisionaError
 from visiona.relay.exchange import Exchange
 from visiona.stores.errors import StoreUnavailable
 from visiona.tunnel.errors import TunnelError
+from visiona.web.access_log import log_access
 from visiona.web.callers import credentials_of
 from visiona.web.door_answer import DoorAnswer, write_error
 from visiona.web.door_input import BULK_READ_BYTES, READ_BYTES, Input, Stage
@@ -57,6 +58,7 @@ class DoorConnection:
         self._context = context
         self._exchange: Exchange | None = None
         self._answer: DoorAnswer | None = None
+        self._arrived_at = 0.0
         self._keep_alive = True
         self._is_cut = False
         self._given_away = False
@@ -119,10 +121,12 @@ class DoorConnection:
     async def _one_request(self) -> bool:
         """Reads and serves one request; False when no other follows here."""
         head: RequestHead | None = None
+        self._arrived_at = trio.current_time()
         try:
             size = await self._read_head()
             if size is None:
                 return False
+            self._arrived_at = trio.current_time()
             head = parse_request_head(bytes(self._input.buffer[:size]))
             self._input.is_first = False
             check_form(head.method, head.target)
@@ -172,7 +176,7 @@ class DoorConnection:
                 check_origin(head.get, self._context.outside.origin)
             allowed = await self._allowed(head, target)
         except (VisionaError, StoreUnavailable, RemoteProtocolError) as error:
-            return await self._refuse(error, head, body_follows=framing not in EMPTY)
+            return await self._refuse(error, head, target, body_follows=framing not in EMPTY)
         answer = self._answer = self._answer_for(head, allowed, is_websocket=is_websocket)
         exchange = Exchange(
             answer,
@@ -294,14 +298,33 @@ class DoorConnection:
 
     # --- endings ------------------------------------------------------------------------------------------------
 
-    async def _refuse(self, error: Exception, head: RequestHead | None, *, body_follows: bool = True) -> bool:
+    async def _refuse(
+        self,
+        error: Exception,
+        head: RequestHead | None,
+        target: Target | None = None,
+        *,
+        body_follows: bool = True,
+    ) -> bool:
         """Answers without asking a device."""
         if isinstance(error, RemoteProtocolError) and error.kind in _SILENT_KINDS:
             return False
         keep_alive = self._keep_alive and head is not None and not body_follows
         request_id = request_id_from(_text(head.get(b"x-request-id")) if head is not None else None)
-        write_error(self.output, error, head, request_id, keep_alive=keep_alive)
+        status = write_error(self.output, error, head, request_id, keep_alive=keep_alive)
         self.output.flush()
+        # Without a head it was no request; its line says so.
+        log_access(
+            method=head.method.decode("ascii", "replace") if head is not None else "-",
+            path=head.target.decode("ascii", "replace") if head is not None else "-",
+            status=status,
+            seconds=trio.current_time() - self._arrived_at,
+            request_id=request_id,
+            address=self._context.outside.address_of(self._peer_address, head)
+            if head
+            else self._peer_address,
+            device_id=target.device_id if target is not None else None,
+        )
         if not keep_alive:
             return await self._leave_politely()
         self._input.enter(Stage.IDLE)
@@ -339,6 +362,8 @@ class DoorConnection:
             await self._context.hand_over(self._sock, data)
 
     def _client_left(self, exchange: Exchange, *, hang_up: bool = False) -> None:
+        if self._answer is not None:
+            self._answer.client_left()
         self._exchange = self._answer = None
         self.output.owe(None)
         if hang_up:

@@ -5,7 +5,7 @@ import trio
 from visiona.domain.errors import Invalid
 from visiona.relay.exchange import Exchange
 from visiona.tunnel.errors import TunnelError
-from visiona.web.access_log import log_access
+from visiona.web.access_log import CLIENT_LEFT, log_access
 from visiona.web.door_answer import ENDLESS_TYPES
 from visiona.web.door_handover import BREAK_STREAM
 from visiona.web.pages import answer_to
@@ -20,9 +20,6 @@ from visiona.wire.http1.forward import answer_headers, request_for_agent, traile
 from visiona.wire.http1.framing import CHUNKED, NO_BODY, Chunked, NoBody, Sized, request_framing
 from visiona.wire.http1.head import ResponseHead
 
-LEFT = 499
-"""In the access log: the client left before its answer was whole (as nginx writes it)."""
-
 
 class HttpExchange:
     """One request of ASGI type `http` that is for a device."""
@@ -35,6 +32,7 @@ class HttpExchange:
         self._head = head_of(scope)
         self._inbox = Inbox()
         self._first: Message | None = None
+        self._head_at: float | None = None
         self._is_delivered = False
 
     async def run(self, target: Target) -> None:
@@ -71,6 +69,7 @@ class HttpExchange:
             user_id=allowed.actor.user_id,
             device_id=allowed.live.device_id,
             tunnel_seconds=allowed.live.tunnel.rtt_seconds,
+            agent_seconds=self._head_at - started_at if self._head_at is not None else None,
         )
 
     async def _framing(self) -> NoBody | Sized | Chunked:
@@ -94,12 +93,12 @@ class HttpExchange:
             )
         except TunnelError as error:
             raise not_opened(error) from error
-        status = LEFT
+        status = 0
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._upload, exchange, nursery.cancel_scope)
             status = await self._deliver(exchange, crossing)
             nursery.cancel_scope.cancel()
-        return status
+        return status or (self._inbox.head.status if self._inbox.head is not None else CLIENT_LEFT)
 
     async def _upload(self, exchange: Exchange, scope: trio.CancelScope) -> None:
         """Sends the body up, and from then on watches whether the client is still there."""
@@ -155,6 +154,7 @@ class HttpExchange:
         return inbox.head.status
 
     async def _send_head(self, head: ResponseHead, exchange: Exchange, crossing: Crossing) -> None:
+        self._head_at = trio.current_time()
         if (head.get(b"content-type") or b"").lower().startswith(ENDLESS_TYPES):
             self._parts.endless[exchange] = None
         await self._send(

@@ -10,7 +10,10 @@ from datetime import datetime
 from enum import Enum
 
 from visiona.domain.errors import NotAllowed, NotFound
-from visiona.domain.ids import TokenId, UserId, WorkspaceId
+from visiona.domain.ids import SessionId, TokenId, UserId, WorkspaceId
+
+CredentialId = TokenId | SessionId
+"""What ends when it is revoked: a personal access token, or a person's session."""
 
 
 class Role(Enum):
@@ -34,6 +37,13 @@ class Scope(Enum):
     ACCOUNT = "account"
 
 
+class Via(Enum):
+    """What a caller came with: a browser sends its session by itself, also where another site's page made it."""
+
+    SESSION = "session"
+    TOKEN = "token"  # noqa: S105 - a word, no secret
+
+
 ALL_SCOPES = frozenset(Scope)
 
 
@@ -43,17 +53,19 @@ class Actor:
 
     Attributes:
         credential_id: the personal access token's id or the session's; what ends when that is revoked.
-        expires_at: when the credential stops being good by itself; None if never.
+        expires_at: when the credential stops being good by itself; None if never. A session lives on while it is
+            used: ask again then.
     """
 
     user_id: UserId
     email: str
     name: str
-    credential_id: TokenId
+    credential_id: CredentialId
     scopes: frozenset[Scope]
     workspaces: Mapping[WorkspaceId, Role]
     personal_workspace: WorkspaceId
     expires_at: datetime | None
+    via: Via = Via.TOKEN
 
     def need(self, scope: Scope) -> None:
         """Raises NotAllowed unless the credential carries the scope."""

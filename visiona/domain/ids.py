@@ -11,6 +11,7 @@ WorkspaceId = NewType("WorkspaceId", str)
 DeviceId = NewType("DeviceId", str)
 TokenId = NewType("TokenId", str)
 EventId = NewType("EventId", str)
+SessionId = NewType("SessionId", str)
 
 RANDOM_BYTES = 10
 """How many random bytes `uuid7` consumes: 74 bits of them end in the id."""

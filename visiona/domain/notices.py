@@ -14,6 +14,7 @@ from visiona.domain.ids import UserId, WorkspaceId
 class NoticeKind(Enum):
     """What was taken away; in brackets, what `subject` names."""
 
+    SESSION_ENDED = "session_ended"  # [session id]
     TOKEN_REVOKED = "token_revoked"  # noqa: S105 - a word, no secret [access token id]
     SESSION_TOKEN_REVOKED = "session_token_revoked"  # noqa: S105 - [session token id]
     DEVICE_DELETED = "device_deleted"  # [device id]

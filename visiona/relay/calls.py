@@ -6,7 +6,8 @@ does both. The keys hold only what is live, so nothing here outgrows the number 
 
 from collections.abc import Callable
 
-from visiona.domain.ids import DeviceId, TokenId, UserId
+from visiona.domain.access import CredentialId
+from visiona.domain.ids import DeviceId, UserId
 
 
 class LiveCall:
@@ -18,7 +19,7 @@ class LiveCall:
         self,
         calls: "LiveCalls",
         user_id: UserId,
-        credential_id: TokenId,
+        credential_id: CredentialId,
         device_id: DeviceId,
         close: Callable[[str], None],
     ) -> None:
@@ -43,7 +44,7 @@ class LiveCalls:
         return len(self._calls)
 
     def add(
-        self, user_id: UserId, credential_id: TokenId, device_id: DeviceId, close: Callable[[str], None]
+        self, user_id: UserId, credential_id: CredentialId, device_id: DeviceId, close: Callable[[str], None]
     ) -> LiveCall:
         """Enters a call. `close(cause)` must end it at once without waiting, and may remove the entry itself."""
         call = LiveCall(self, user_id, credential_id, device_id, close)
@@ -54,7 +55,7 @@ class LiveCalls:
         """Drops an entry; harmless when it is gone already."""
         self._calls.pop(call, None)
 
-    def cut_credential(self, credential_id: TokenId, cause: str = "revoked") -> int:
+    def cut_credential(self, credential_id: CredentialId, cause: str = "revoked") -> int:
         """Ends what runs on one token or session; returns how many calls that were."""
         return self._cut([call for call in self._calls if call.credential_id == credential_id], cause)
 

@@ -11,9 +11,10 @@ is ever sent twice: a request that fails after its stream was opened is reported
 
 from enum import Enum
 
+from visiona.domain.access import CredentialId
 from visiona.domain.causes import Cause
 from visiona.domain.errors import DeviceBroke, DeviceTooSlow, NotFound, NotSignedIn, VisionaError
-from visiona.domain.ids import DeviceId, TokenId, UserId
+from visiona.domain.ids import DeviceId, UserId
 from visiona.relay.calls import LiveCall, LiveCalls
 from visiona.relay.client import Client, Opener
 from visiona.relay.deadlines import Limits, Sweeper
@@ -159,7 +160,9 @@ class Exchange:
         self.phase = Phase.LINGER
         self._moved_at = self._sweeper.now - self._limits.linger_seconds + HANG_UP_SECONDS
 
-    def enter(self, calls: LiveCalls, user_id: UserId, credential_id: TokenId, device_id: DeviceId) -> None:
+    def enter(
+        self, calls: LiveCalls, user_id: UserId, credential_id: CredentialId, device_id: DeviceId
+    ) -> None:
         """Puts the exchange on the list of what a revocation ends; it leaves the list by itself."""
         self._call = calls.add(user_id, credential_id, device_id, self.cut)
 

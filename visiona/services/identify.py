@@ -4,7 +4,7 @@ import contextlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from visiona.domain.access import Actor, Role, Scope
+from visiona.domain.access import Actor, CredentialId, Role, Scope, Via
 from visiona.domain.errors import NotSignedIn
 from visiona.domain.ids import DeviceId, TokenId, UserId, WorkspaceId
 from visiona.domain.tokens import AccessToken, SessionToken, TokenKind, token_hash
@@ -112,22 +112,28 @@ async def identify_program(stores: Stores, text: str, now: datetime) -> Actor:
 
 
 async def actor_or_none(
-    tx: Tx, user_id: UserId, credential_id: TokenId, scopes: frozenset[Scope], expires_at: datetime | None
+    tx: Tx,
+    user_id: UserId,
+    credential_id: CredentialId,
+    scopes: frozenset[Scope],
+    expires_at: datetime | None,
+    via: Via = Via.TOKEN,
 ) -> Actor | None:
     """The actor behind a credential that was found good; None if the user is not."""
     user = await tx.users.get_or_none(user_id)
     if user is None or user.disabled_at is not None:
         return None
     workspaces = await tx.workspaces.list_of_user(user_id, MAX_ROWS)
-    return _actor(user, workspaces, credential_id, scopes, expires_at)
+    return _actor(user, workspaces, credential_id, scopes, expires_at, via)
 
 
 def _actor(
     user: User,
     workspaces: list[tuple[Workspace, Role]],
-    credential_id: TokenId,
+    credential_id: CredentialId,
     scopes: frozenset[Scope],
     expires_at: datetime | None,
+    via: Via,
 ) -> Actor:
     personal = next(workspace.id for workspace, _ in workspaces if workspace.personal_of == user.id)
     return Actor(
@@ -139,6 +145,7 @@ def _actor(
         workspaces={workspace.id: role for workspace, role in workspaces},
         personal_workspace=personal,
         expires_at=expires_at,
+        via=via,
     )
 
 

@@ -15,3 +15,8 @@ def mint_id(now: datetime) -> str:
 def mint_token(kind: TokenKind) -> str:
     """The text of a new token. Hand it to its holder; keep only its hash."""
     return token_text(kind, secrets.token_bytes(kind.random_bytes))
+
+
+def mint_secret() -> str:
+    """Text of 43 characters that nobody can guess: of a session, a state, a browser's id. See domain/sessions.py."""
+    return secrets.token_urlsafe(32)

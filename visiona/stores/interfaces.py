@@ -24,6 +24,13 @@ from visiona.domain.pairing import PairingToken
 from visiona.domain.tokens import AccessToken, SessionToken
 from visiona.domain.users import User
 from visiona.domain.workspaces import Membership, Workspace
+from visiona.stores.sessions import (
+    IdentityStore,
+    PendingLoginRows,
+    PendingLoginStore,
+    SessionStore,
+    UserSessionRows,
+)
 
 T = TypeVar("T")
 
@@ -301,10 +308,26 @@ class Tx(Protocol):
     def device_events(self) -> DeviceEventStore: ...
     @property
     def notices(self) -> NoticeStore: ...
+    @property
+    def identities(self) -> IdentityStore: ...
+    @property
+    def user_sessions(self) -> UserSessionRows: ...
+    @property
+    def pending_logins(self) -> PendingLoginRows: ...
 
 
 class Stores(Protocol):
-    """All stores of one engine."""
+    """All stores: the transactions of one engine, and people's sessions, which may live in another."""
+
+    @property
+    def sessions(self) -> SessionStore:
+        """People's sessions."""
+        ...
+
+    @property
+    def pending_logins(self) -> PendingLoginStore:
+        """Sign-ins under way."""
+        ...
 
     async def read(self, operation: Callable[[Tx], Awaitable[T]]) -> T:
         """Runs an operation that changes nothing, on one consistent picture.

@@ -144,7 +144,7 @@ class _Lookup:
 
 def _touches(notice: Notice, actor: Actor) -> bool:
     match notice.kind:
-        case NoticeKind.TOKEN_REVOKED:
+        case NoticeKind.TOKEN_REVOKED | NoticeKind.SESSION_ENDED:
             return notice.subject == actor.credential_id
         case NoticeKind.USER_DISABLED:
             return notice.subject == actor.user_id

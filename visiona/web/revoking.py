@@ -7,7 +7,7 @@ by the follower of notices, which also sees what other processes did.
 from collections.abc import Callable
 from datetime import datetime
 
-from visiona.domain.ids import DeviceId, TokenId, UserId
+from visiona.domain.ids import DeviceId, SessionId, TokenId, UserId
 from visiona.domain.notices import Notice, NoticeKind, split_member_subject
 from visiona.relay.registry import Cut, Registry
 from visiona.web.callers import Callers
@@ -31,6 +31,8 @@ class Revoking:
         match notice.kind:
             case NoticeKind.TOKEN_REVOKED:
                 return Cut(sockets=self._registry.calls.cut_credential(TokenId(notice.subject)))
+            case NoticeKind.SESSION_ENDED:
+                return Cut(sockets=self._registry.calls.cut_credential(SessionId(notice.subject)))
             case NoticeKind.SESSION_TOKEN_REVOKED:
                 return self._registry.cut_session_token(TokenId(notice.subject))
             case NoticeKind.DEVICE_DELETED:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from visiona.wire.errors import LocalProtocolError, RemoteProtocolError
 from visiona.wire.http1.crossing import Crossing
-from visiona.wire.http1.fields import Header
+from visiona.wire.http1.fields import SINGLE_FIELDS, Header
 from visiona.wire.http1.framing import CHUNKED, NO_BODY, Framing, Sized, request_framing
 from visiona.wire.http1.head import RequestHead, parse_request_head
 from visiona.wire.http1.request import checked_request, request_for_agent, trailers_for_agent
@@ -160,7 +160,8 @@ def test_h04_nobody_says_who_they_are_ghsa_vjrc_mh2v_45x6_cve_2025_64484(
     name: bytes, spelling: Callable[[str], str]
 ) -> None:
     sent = spelling(name).encode()
-    assert crossed(sent + b": admin", sent + b": admin") == []
+    copies = 1 if sent.lower() in SINGLE_FIELDS else 2
+    assert crossed(*[sent + b": admin"] * copies) == []
 
 
 @pytest.mark.parametrize("name", [b"X_Forwarded_User", b"x_forwarded_for", b"X-Forwarded_Proto"])

@@ -707,3 +707,23 @@ async def test_a_viewer_who_left_has_its_line_in_the_access_log(
     (seen,) = access_lines(caplog)
     assert (seen["status"], seen["device_id"]) == (200, rig.live.device_id)
     assert "agent_ms" in seen
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "GET /api/devices/kl520-0/proxy/x",
+        "GET /api/devices//proxy/x",
+        "POST /api/devices/a%20b/connect",
+        "POST /api/devices/kl520-0/scan",
+        "GET /ws/x?device_id=1",
+    ],
+)
+async def test_h20_nobody_learns_without_a_token_which_ids_can_exist(layer: str, line: str) -> None:
+    async with open_rig(layer, echo) as rig:
+        client = await rig.connect()
+        method = line.partition(" ")[0]
+        unknown = await client.ask(rig.request(line, token="unknown"), method=method)
+        assert (unknown.status, error_of(unknown.body)["code"]) == (401, "UNAUTHENTICATED")
+        known = await client.ask(rig.request(line), method=method)
+        assert (known.status, error_of(known.body)["code"]) == (404, "NOT_FOUND")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
-from visiona.domain.errors import Invalid, NotFound
+from visiona.domain.errors import Invalid
 from visiona.domain.ids import DeviceId
 from visiona.web.errors import MethodNotAllowed
 from visiona.wire.errors import RemoteProtocolError
@@ -20,6 +20,9 @@ GetHeader = Callable[[bytes], bytes | None]
 """Takes a field's name in lower case."""
 
 TUNNEL_CONNECT_PATH = b"/tunnel/connect"
+
+NO_DEVICE = DeviceId("00000000-0000-0000-0000-000000000000")
+"""Where an id is not spelled as ours are: asked for like any other, so that who asks is known before it is not found."""
 
 _PROXY = re.compile(rb"(/api/devices/([^/?]*)/proxy)(?:[/?]|$)")
 _VERB = re.compile(
@@ -52,7 +55,6 @@ def device_target(method: bytes, raw_target: bytes, get_header: GetHeader) -> Ta
     Raises:
         RemoteProtocolError: the path is not one that may cross (400).
         MethodNotAllowed: a verb by another method than POST.
-        NotFound: the device's id is not spelled as ours are.
     """
     if not raw_target.startswith((b"/api/", b"/ws")):
         return None
@@ -96,15 +98,13 @@ def _verb_target(raw_target: bytes, device_text: bytes, verb: bytes) -> Target:
         agent_target = b"/api/devices/scan" if verb == b"scan" else b""
         return Target(DeviceId(name), agent_target, verb, chosen)
     if verb == b"scan" or not _is_plain(name):
-        raise NotFound("there is no such device")
+        return Target(NO_DEVICE, b"/api/devices/scan", verb)
     return Target(None, b"", verb, name)
 
 
 def _device_id(text: bytes) -> DeviceId:
     # The same spelling as domain.ids.is_uuid, without making a UUID on every request.
-    if _UUID.fullmatch(text) is None:
-        raise NotFound("there is no such device")
-    return DeviceId(text.decode("ascii"))
+    return DeviceId(text.decode("ascii")) if _UUID.fullmatch(text) is not None else NO_DEVICE
 
 
 def _named_device(raw_target: bytes, get_header: GetHeader) -> DeviceId | None:

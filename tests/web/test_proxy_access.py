@@ -119,6 +119,16 @@ async def test_without_a_name_the_only_online_device_is_meant() -> None:
         await World(ONE).access.resolve(THEIRS, to(None))
 
 
+async def test_without_a_name_the_only_device_says_why_it_is_away() -> None:
+    world = World(ONE)
+    del world.stores.known[TWO]
+    world.registry.depart(world.live[ONE], Cause.KEEPALIVE_TIMEOUT)
+    with pytest.raises(DeviceOffline) as caught:
+        await world.access.resolve(MINE, to(None))
+    assert caught.value.details["cause"] == "keepalive_timeout"
+    assert "since" in caught.value.details
+
+
 async def test_an_accelerator_is_found_by_the_agents_own_id() -> None:
     world = World(ONE, TWO)
     usb = Accelerator("usb-1", "KL520", "KL520")

@@ -83,7 +83,7 @@ class Access:
         actor.need(Scope.DEVICES_PROXY)
         scanned = self.scanned if target.verb == b"scan" else None
         if target.device_id is None and target.local_id is None:
-            return Allowed(actor, self._only_online(actor), target, scanned)
+            return Allowed(actor, await self._only_online(actor), target, scanned)
         device: Device | None
         if target.device_id is None:
             device = await self._device_with(actor, target.local_id or "")
@@ -114,16 +114,23 @@ class Access:
             raise _ambiguous("several of your devices have such an accelerator", [one.id for one in having])
         return having[0]
 
-    def _only_online(self, actor: Actor) -> LiveTunnel:
+    async def _only_online(self, actor: Actor) -> LiveTunnel:
         mine = [live for live in self.registry.all() if live.tunnel.is_open and _may_use(actor, live)]
         if not mine:
-            raise DeviceOffline("none of your devices is connected")
+            raise await self._none_online(actor)
         if len(mine) > 1:
             raise _ambiguous(
                 "several of your devices are connected: name one by device_id",
                 [live.device_id for live in mine],
             )
         return mine[0]
+
+    async def _none_online(self, actor: Actor) -> DeviceOffline:
+        """Who has one device means that one, and is told why it is away."""
+        devices = (await list_devices(self._stores, actor, limit=2)).items
+        if len(devices) == 1:
+            return self._offline(devices[0].id, devices[0])
+        return DeviceOffline("none of your devices is connected")
 
     def _live(self, actor: Actor, device_id: DeviceId | None, device: Device | None) -> LiveTunnel:
         if device_id is None:

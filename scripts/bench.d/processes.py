@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 HERE = Path(__file__).parent
+TREE = HERE.parent.parent
 PROGRAMS = ("client", "stub", "relay")
 READY_SECONDS = 60.0
 STOP_SECONDS = 30.0
@@ -66,8 +67,14 @@ class Bound(NamedTuple):
 
 
 @contextlib.contextmanager
-def serving(place: Path, *settings: str, program: tuple[str, ...] = ("-m", "visiona")) -> Iterator[Bound]:
-    """`visiona serve` with its state in `place` while the block runs. Its log is `place/serve.log`."""
+def serving(place: Path, *settings: str, tree: Path = TREE) -> Iterator[Bound]:
+    """`visiona serve` with its state in `place` while the block runs. Its log is `place/serve.log`.
+
+    Args:
+        place: made if need be; what a server left there before is found again.
+        settings: as `--set` takes them.
+        tree: the checkout whose server it is.
+    """
     place.mkdir(exist_ok=True)
     ready = place / "ready.json"
     ready.unlink(missing_ok=True)
@@ -77,8 +84,8 @@ def serving(place: Path, *settings: str, program: tuple[str, ...] = ("-m", "visi
         value for value in listen if not any(value.split("=")[0] == one.split("=")[0] for one in settings)
     ]
     options = [part for value in [*values, *chosen] for part in ("--set", value)]
-    order = [sys.executable, *program, *options, "serve", "--ready-file", str(ready)]
-    with process(order, place / "serve.log", stdout=subprocess.DEVNULL) as running:
+    order = [sys.executable, "-m", "visiona", *options, "serve", "--ready-file", str(ready)]
+    with process(order, place / "serve.log", stdout=subprocess.DEVNULL, cwd=tree) as running:
         deadline = time.monotonic() + READY_SECONDS
         while not ready.exists():
             if running.poll() is not None or time.monotonic() > deadline:

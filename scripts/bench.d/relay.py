@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from processes import Bound, ask, cpu_seconds, folder, machine, new_caller, pause, process, serving
+from processes import TREE, Bound, ask, cpu_seconds, folder, machine, new_caller, pause, process, serving
 from tests.interop import gobuild
 
 BULK_BYTES = 128 << 20
@@ -104,9 +104,9 @@ def run_work(place: Path, site: Site, work: Work, seconds: float) -> dict[str, f
 
 
 @contextlib.contextmanager
-def our_site(place: Path, name: str, agents: list[str], *settings: str) -> Iterator[Site]:
+def our_site(place: Path, name: str, agents: list[str], *settings: str, tree: Path = TREE) -> Iterator[Site]:
     """`visiona serve` with its agents."""
-    with serving(place / name, *settings) as bound, contextlib.ExitStack() as running:
+    with serving(place / name, *settings, tree=tree) as bound, contextlib.ExitStack() as running:
         token = new_caller(place / name)
         devices = {}
         for agent in agents:
@@ -199,9 +199,14 @@ def main() -> None:
     )
     parser.add_argument("--agents", default="go,stub", help="go: a real one; stub: answers at once")
     parser.add_argument("--only", default="", help="only work whose name contains this")
+    parser.add_argument(
+        "--against", type=Path, metavar="DIR", help="another checkout; its door is the relay `base`"
+    )
     parser.add_argument("--json", type=Path, help="write the results there too")
     options = parser.parse_args()
     agents, relays = options.agents.split(","), options.relays.split(",")
+    if options.against and "base" not in relays:
+        relays.append("base")
     works = [
         work
         for work in [*small_work(agents), *bulk_work()]
@@ -209,18 +214,24 @@ def main() -> None:
     ]
     about = machine()
     with folder() as place, contextlib.ExitStack() as running:
-        kinds = {"door": "true", "asgi": "false"}
+        kinds = {"door": "true", "asgi": "false", "base": "true"}
         sites = [
             running.enter_context(
                 go_site(place, agents)
                 if name == "go"
-                else our_site(place, name, agents, f"web.fast_door={kinds[name]}")
+                else our_site(
+                    place,
+                    name,
+                    agents,
+                    f"web.fast_door={kinds[name]}",
+                    tree=(options.against or TREE) if name == "base" else TREE,
+                )
             )
             for name in relays
         ]
         results = measure(place, sites, works, options.rounds, options.seconds)
     print(" · ".join(f"{name} {value}" for name, value in about.items()))
-    show(results, "go" if "go" in relays else relays[0])
+    show(results, "go" if "go" in relays else relays[-1])
     if options.json:
         options.json.write_text(json.dumps({"machine": about, "results": results}, indent=1))
 

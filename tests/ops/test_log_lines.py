@@ -2,7 +2,8 @@ import json
 import logging
 import sys
 
-from visiona.ops.log_lines import MAX_TRACEBACK_LINES, console_line, json_line
+import pytest
+from visiona.ops.log_lines import MAX_TRACEBACK_LINES, PlainRecord, console_line, json_line
 
 
 def record(message: str, *args: object, **extras: object) -> logging.LogRecord:
@@ -92,3 +93,28 @@ def test_an_endless_traceback_keeps_its_end() -> None:
 
 def test_names_of_extras_cannot_forge_either() -> None:
     assert "\n" not in console_line(record("m", **{"a\nb": 1}))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/plain",
+        "/a=b",
+        '/say"so"',
+        "",
+        "two words",
+        "trailing ",
+        "=",
+        "/x\x1b[31m",
+        "/x?token=vAs_" + "a" * 64,
+        "/" + "p" * 9000,
+    ],
+)
+def test_a_plain_record_makes_the_line_that_any_other_makes(path: str) -> None:
+    extras = {"method": "GET", "path": path, "status": 200, "ms": 1.5}
+    usual = record("request", **extras)
+    plain = PlainRecord("visiona.relay.listener", "request", extras)
+    plain.created = usual.created
+    assert console_line(plain) == console_line(usual)
+    assert json_line(plain) == json_line(usual)
+    assert (plain.path, plain.getMessage()) == (path, "request")

@@ -80,6 +80,13 @@ async def test_other_questions_have_plain_answers(request_bytes: bytes, status: 
     assert (await ask(request_bytes))[0] == status
 
 
+@pytest.mark.parametrize("path", ["/metrics", "/livez", "/elsewhere"])
+async def test_every_answer_names_its_request(path: str) -> None:
+    given = get(path)[:-2] + b"X-Request-Id: mine-1\r\n\r\n"
+    assert (await ask(given))[1]["x-request-id"] == "mine-1"
+    assert len((await ask(get(path)))[1]["x-request-id"]) == 24
+
+
 async def test_head_has_no_body() -> None:
     assert (await ask(b"HEAD /metrics HTTP/1.1\r\nHost: x\r\n\r\n"))[2] == b""
 

@@ -92,6 +92,22 @@ async def test_the_upgrade_is_answered_as_the_key_asks(patient_clock: Clock) -> 
         await until(lambda: not relay.registry.all() and relay.changes)
 
 
+async def test_every_answer_names_its_request_as_the_newcomer_does(patient_clock: Clock) -> None:
+    async with running() as relay:
+        paired = await a_device(relay)
+        for asked, status in (
+            (request(paired.token, "X-Request-Id: mine-1"), 101),
+            (request(f"vAs_{1:064x}", "X-Request-Id: mine-1"), 401),
+            (request(None, "X-Request-Id: mine-1", target="/"), 404),
+            (b"GET /livez HTTP/1.1\r\nHost: x\r\nX-Request-Id: mine-1\r\n\r\n", 200),
+        ):
+            answer = await knock(relay, asked)
+            assert (answer.status, answer.headers["x-request-id"]) == (status, "mine-1")
+        unfit = await knock(relay, request(paired.token, f"X-Request-Id: {paired.token}"))
+        assert len(unfit.headers["x-request-id"]) == 24
+        await until(lambda: not relay.registry.all())
+
+
 async def test_an_old_agent_may_put_its_token_into_the_query(patient_clock: Clock) -> None:
     async with running() as relay:
         paired = await a_device(relay)

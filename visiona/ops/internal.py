@@ -6,12 +6,15 @@ small. One request a connection, few connections, a deadline on each.
 
 import json
 import logging
+import secrets
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import h11
 import trio
 
 from visiona.domain.listen import ListenAddress
+from visiona.domain.request_ids import request_id_or_none
 from visiona.ops.health import Check, Health, HealthBoard
 from visiona.ops.metrics import CONTENT_TYPE, Metrics
 
@@ -26,6 +29,13 @@ CONNECTION_SECONDS = 10.0
 MAX_HEAD_BYTES = 8192
 
 Answer = tuple[int, str, bytes]
+
+
+class Reply(NamedTuple):
+    """What goes out: an answer, and what its request is called (`X-Request-Id`)."""
+
+    answer: Answer
+    request_id: str
 
 
 async def serve_internal(
@@ -84,31 +94,38 @@ async def answer_connection(stream: trio.abc.Stream, answers: Mapping[str, Calla
         try:
             async with stream:
                 connection = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD_BYTES)
-                status, content_type, body = await _read_answer(stream, connection, answers)
-                await stream.send_all(_render(connection, status, content_type, body))
+                await stream.send_all(_render(connection, await _read_answer(stream, connection, answers)))
         except (trio.BrokenResourceError, h11.RemoteProtocolError) as error:
             log.debug("an internal connection broke", extra={"reason": str(error)})
 
 
 async def _read_answer(
     stream: trio.abc.Stream, connection: h11.Connection, answers: Mapping[str, Callable[[], Answer]]
-) -> Answer:
+) -> Reply:
     while (event := connection.next_event()) is h11.NEED_DATA:
         connection.receive_data(bytes(await stream.receive_some(4096)))
     if not isinstance(event, h11.Request):
         raise h11.RemoteProtocolError("the connection ended before a request")
+    given = dict(event.headers).get(b"x-request-id", b"").decode("latin-1")
+    request_id = request_id_or_none(given) or secrets.token_hex(12)
     if event.method not in (b"GET", b"HEAD"):
-        return 405, "text/plain", b"only GET\n"
+        return Reply((405, "text/plain", b"only GET\n"), request_id)
     path = event.target.split(b"?", 1)[0].decode("latin-1")
     make = answers.get(path)
     status, content_type, body = (
         make() if make is not None else (404, "text/plain", b"/metrics /readyz /livez\n")
     )
-    return status, content_type, b"" if event.method == b"HEAD" else body
+    return Reply((status, content_type, b"" if event.method == b"HEAD" else body), request_id)
 
 
-def _render(connection: h11.Connection, status: int, content_type: str, body: bytes) -> bytes:
-    headers = [("Content-Type", content_type), ("Cache-Control", "no-store"), ("Connection", "close")]
+def _render(connection: h11.Connection, reply: Reply) -> bytes:
+    status, content_type, body = reply.answer
+    headers = [
+        ("Content-Type", content_type),
+        ("Cache-Control", "no-store"),
+        ("Connection", "close"),
+        ("X-Request-Id", reply.request_id),
+    ]
     if body:
         headers.append(("Content-Length", str(len(body))))
     head = connection.send(h11.Response(status_code=status, headers=headers))

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import trio
 
 from visiona.domain.causes import Cause, in_words
+from visiona.domain.request_ids import request_id_or_none
 from visiona.relay.admission import Admission
 from visiona.relay.certificates import Certificates
 from visiona.relay.containment import contain
@@ -161,18 +162,18 @@ class Reception:
         pipe, head, _, address = arrival
         async with closing_on_failure(pipe):
             if path_of(head) == LIVE_PATH and head.method in {b"GET", b"HEAD"}:
-                await send_and_close(pipe, answer(200, b'{"status":"ok"}', secrets.token_hex(16)))
+                await send_and_close(pipe, answer(200, b'{"status":"ok"}', _request_id(head)))
                 return
             newcomer = read_newcomer(head)
             if isinstance(newcomer, Refusal):
-                await self._refuse(pipe, newcomer, address)
+                await self._refuse(pipe, newcomer, address, head)
                 return
             cuts = self._registry.cut_count
             verdict = await self._admission.judge(newcomer, address)
             if isinstance(verdict, Refusal):
-                await self._refuse(pipe, verdict, address)
+                await self._refuse(pipe, verdict, address, head)
                 return
-            welcome = switching_protocols(newcomer.key)
+            welcome = switching_protocols(newcomer.key, ((b"X-Request-Id", _request_id(head).encode()),))
             await pipe.send_all(memoryview(welcome), self._settings.handshake_seconds)
             while cuts != self._registry.cut_count:
                 # Something was revoked after the token was checked, and its tunnel was not there to be cut.
@@ -215,8 +216,10 @@ class Reception:
             "tunnel down: %s", in_words(cause), extra={**live.facts(), "cause": cause.value, "detail": detail}
         )
 
-    async def _refuse(self, pipe: Pipe, refusal: Refusal, address: str) -> None:
-        request_id = secrets.token_hex(16)
+    async def _refuse(
+        self, pipe: Pipe, refusal: Refusal, address: str, head: RequestHead | None = None
+    ) -> None:
+        request_id = _request_id(head)
         logger.info(
             "connection refused",
             extra={"peer": address, "status": refusal.status, "code": refusal.code, "request_id": request_id},
@@ -244,6 +247,12 @@ async def closing_on_failure(pipe: Pipe) -> AsyncIterator[None]:
         if not is_well:
             with trio.CancelScope(shield=True):
                 await pipe.aclose()
+
+
+def _request_id(head: RequestHead | None) -> str:
+    """What the newcomer calls its request, if that may be kept, else a name of ours."""
+    given = head.get(b"x-request-id") if head is not None else None
+    return request_id_or_none(given.decode("latin-1") if given else None) or secrets.token_hex(12)
 
 
 async def _secured(sock: socket.socket, certificates: Certificates) -> Pipe:

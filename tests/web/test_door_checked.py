@@ -2,7 +2,7 @@
 
 import h11
 import pytest
-from visiona.web.door_checked import REFUSED, CheckedRequests
+from visiona.web.door_checked import MAX_AHEAD_BYTES, REFUSED, CheckedRequests
 from visiona.wire.http1.head import HTTP2_PREFACE
 
 from tests.web.device_rig import echo, open_rig
@@ -51,57 +51,79 @@ BAD = {
 }
 
 
+class Reader:
+    """Reads as Hypercorn does, one request after another, and answers each at once."""
+
+    def __init__(self) -> None:
+        self.checked = CheckedRequests()
+        self.passed = b""
+        self.requests: list[tuple[bytes, bytes]] = []
+        self._connection = h11.Connection(h11.SERVER)
+
+    def read(self, data: bytes, step: int = 100_000) -> None:
+        for at in range(0, len(data), step):
+            self._take(self.checked.receive(data[at : at + step]))
+
+    def _take(self, passed: bytes) -> None:
+        self.passed += passed
+        if passed:
+            self._connection.receive_data(passed)
+        while (event := self._connection.next_event()) is not h11.NEED_DATA:
+            if isinstance(event, h11.Request):
+                self.requests.append((event.target, b""))
+            elif isinstance(event, h11.Data):
+                target, body = self.requests[-1]
+                self.requests[-1] = (target, body + bytes(event.data))
+            else:
+                # PAUSED would mean that more came than the one request.
+                assert isinstance(event, h11.EndOfMessage), event
+                assert not event.headers
+                self._connection.send(h11.Response(status_code=204, headers=[]))
+                self._connection.send(h11.EndOfMessage())
+                self._connection.start_next_cycle()
+                self._take(self.checked.answered())
+
+
 @pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
 @pytest.mark.parametrize("step", [1, 7, 100_000])
 def test_h01_what_h11_would_forgive_it_does_not_get_to_read(bad: bytes, step: int) -> None:
-    checked = CheckedRequests()
-    data = GET + bad + GET
-    passed = b"".join(checked.receive(data[at : at + step]) for at in range(0, len(data), step))
-
-    reader = h11.Connection(h11.SERVER)
-    reader.receive_data(passed)
-    assert reader.next_event().target == b"/livez"  # type: ignore[union-attr]
-    assert isinstance(reader.next_event(), h11.EndOfMessage)
-    reader.send(h11.Response(status_code=204, headers=[]))
-    reader.send(h11.EndOfMessage())
-    reader.start_next_cycle()
-    assert passed.endswith(REFUSED)
+    reader = Reader()
     with pytest.raises(h11.RemoteProtocolError):
-        while reader.next_event() is not h11.NEED_DATA:
-            pass
-    assert passed.count(b"/livez") == 1
+        reader.read(GET + bad + GET, step)
+    assert reader.passed.endswith(REFUSED)
+    assert reader.passed.count(b"/livez") == 1
+    assert reader.checked.receive(GET) == b""
 
 
 @pytest.mark.parametrize("step", [1, 3, 100_000])
 def test_good_requests_cross_however_they_are_cut(step: int) -> None:
-    data = b"".join(
-        [
-            GET,
-            post(b"content-length: 5", body=b"hello"),
-            chunked(b"5;x=y\r\nhello\r\nA\r\n0123456789\r\n0\r\nX: trailer\r\n\r\n"),
-            post(b"Content-Length: 0"),
-            GET,
-        ]
+    reader = Reader()
+    reader.read(
+        b"".join(
+            [
+                GET,
+                post(b"content-length: 5", body=b"hello"),
+                chunked(b"5;x=y\r\nhello\r\nA\r\n0123456789\r\n0\r\nX: trailer\r\n\r\n"),
+                post(b"Content-Length: 0"),
+                GET,
+            ]
+        ),
+        step,
     )
+    bodies = [b"", b"hello", b"hello0123456789", b"", b""]
+    assert reader.requests == list(zip([b"/livez", b"/", b"/", b"/", b"/livez"], bodies, strict=True))
+
+
+def test_one_request_passes_at_a_time_and_not_much_is_kept_of_the_next() -> None:
     checked = CheckedRequests()
-    reader = h11.Connection(h11.SERVER)
-    bodies = []
-    for at in range(0, len(data), step):
-        if passed := checked.receive(data[at : at + step]):
-            reader.receive_data(passed)
-        while (event := reader.next_event()) is not h11.NEED_DATA:
-            if isinstance(event, h11.Request):
-                bodies.append(b"")
-            elif isinstance(event, h11.Data):
-                bodies[-1] += bytes(event.data)
-            elif isinstance(event, h11.EndOfMessage):
-                assert not event.headers
-                reader.send(h11.Response(status_code=204, headers=[]))
-                reader.send(h11.EndOfMessage())
-                reader.start_next_cycle()
-            else:
-                break
-    assert bodies == [b"", b"hello", b"hello0123456789", b"", b""]
+    assert checked.receive(GET + GET) == GET
+    assert checked.is_answering
+    assert not checked.is_full
+    assert checked.answered() == GET
+    assert checked.receive(post(b"Content-Length: %d" % MAX_AHEAD_BYTES) + bytes(MAX_AHEAD_BYTES)) == b""
+    assert checked.is_full
+    assert len(checked.answered()) > MAX_AHEAD_BYTES
+    assert not checked.is_full
 
 
 def test_a_piece_of_a_body_is_not_held_back() -> None:
@@ -110,14 +132,32 @@ def test_a_piece_of_a_body_is_not_held_back() -> None:
     assert checked.receive(b"two") == b"two"
 
 
-def test_h02_h2c_is_not_offered_to_hypercorn_and_a_websocket_is() -> None:
+def test_h02_h2c_is_not_offered_to_hypercorn() -> None:
     h2c = GET.replace(
         b"Host: h", b"Host: h\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk"
     )
     assert b"h2c" not in CheckedRequests().receive(h2c)
+
+
+def test_what_is_sent_ahead_of_a_websocket_waits_until_it_is_one() -> None:
     checked = CheckedRequests()
-    assert checked.receive(UPGRADE % b"" + b"\x81\x80") == UPGRADE % b"" + b"\x81\x80"
+    assert checked.receive(UPGRADE % b"" + b"\x81\x80") == UPGRADE % b""
+    assert checked.receive(b"\0\0") == b""
+    assert checked.upgraded() == b"\x81\x80\0\0"
     assert checked.receive(b"\0\n anything") == b"\0\n anything"
+
+
+def test_what_follows_a_websocket_that_was_refused_is_a_request_or_nothing() -> None:
+    checked = CheckedRequests()
+    checked.receive(UPGRADE % b"" + b"\x81\x80")
+    assert checked.answered() == REFUSED
+
+
+def test_status_101_that_nobody_asked_for_opens_nothing() -> None:
+    checked = CheckedRequests()
+    checked.receive(GET + b"\x81\x80")
+    assert checked.upgraded() == b""
+    assert checked.receive(b"\x81\x80") == b""
 
 
 def test_http_2_that_begins_the_connection_passes_as_it_is() -> None:

@@ -7,6 +7,10 @@ two parsers read differently. What breaks the rules becomes a line that h11 refu
 
 Only the first bytes may choose HTTP/2, and only WebSocket is an upgrade: `Upgrade: h2c` would get behind the rules of a
 server in front of us (H-02).
+
+And it gets one request at a time. What is sent ahead would stop Hypercorn's reading, and a client that then leaves would
+never be noticed: the connection and its task stayed for ever. What is sent ahead of a WebSocket's answer it refuses
+without telling the app (Hypercorn 0.18).
 """
 
 from visiona.wire.errors import RemoteProtocolError
@@ -18,9 +22,16 @@ from visiona.wire.http1.upgrade import is_websocket_upgrade
 REFUSED = b"\0\r\n\r\n"
 """Neither a request line nor a chunk's."""
 
+MAX_AHEAD_BYTES = 65536
+"""Of requests sent ahead of their turn; beyond it the connection is not read until an answer is out."""
+
 
 class CheckedRequests:
-    """The requests of one connection. Not for what follows a WebSocket's handshake, or in HTTP/2: that passes as it is."""
+    """The requests of one connection, and what follows a WebSocket's handshake or comes in HTTP/2, which passes as it is.
+
+    Attributes:
+        is_answering: a whole request has passed, and its answer is not out yet.
+    """
 
     def __init__(self) -> None:
         self._held = bytearray()
@@ -30,6 +41,13 @@ class CheckedRequests:
         self._has_begun = False
         self._passes_all = False
         self._is_over = False
+        self._is_websocket = False
+        self.is_answering = False
+
+    @property
+    def is_full(self) -> bool:
+        """Enough was sent ahead."""
+        return self.is_answering and len(self._held) >= MAX_AHEAD_BYTES
 
     def receive(self, data: bytes) -> bytes:
         """What Hypercorn may read now; empty while a head or a chunk's line is not whole. After a refusal, nothing."""
@@ -38,9 +56,24 @@ class CheckedRequests:
         if self._is_over:
             return b""
         self._held += data
+        return self._pass()
+
+    def answered(self) -> bytes:
+        """The answer is out and another request may follow: what of it is here already."""
+        self._is_websocket = self.is_answering = False
+        return self._pass()
+
+    def upgraded(self) -> bytes:
+        """Status 101 is out: what is here of the pipe already. Nothing, if no WebSocket was asked for."""
+        if not self._is_websocket:
+            return b""
+        self._passes_all, self.is_answering = True, False
+        return self._pass()
+
+    def _pass(self) -> bytes:
         passed: list[bytes] = []
         try:
-            while self._held and self._step(passed):
+            while self._held and not (self._passes_all or self.is_answering) and self._step(passed):
                 pass
         except RemoteProtocolError as error:
             if error.kind == "http2_preface" and not self._has_begun:
@@ -67,7 +100,8 @@ class CheckedRequests:
         self._seen = 0
         self._has_begun = True
         passed.append(self._checked_head(head))
-        return not self._passes_all
+        self.is_answering = self._body is None
+        return True
 
     def _checked_head(self, head: RequestHead) -> bytes:
         framing = request_framing(head)
@@ -75,7 +109,7 @@ class CheckedRequests:
         is_websocket = is_websocket_upgrade(head)
         if is_websocket:
             self._check_websocket(head, framing)
-        elif not isinstance(framing, NoBody):
+        elif framing not in (NoBody(), Sized(0)):
             self._body = BodyReader(framing)
             self._is_chunked = isinstance(framing, Chunked)
         lines = [b"%b %b HTTP/%b\r\n" % (head.method, head.target, head.version)]
@@ -90,7 +124,7 @@ class CheckedRequests:
             raise RemoteProtocolError("an upgrade that can be read in two ways", kind="head")
         if framing not in (NoBody(), Sized(0)):
             raise RemoteProtocolError("a WebSocket handshake with a body", kind="framing")
-        self._passes_all = True
+        self._is_websocket = True
 
     def _pass_body(self, body: BodyReader, passed: list[bytes]) -> bool:
         pieces, used = body.receive(bytes(self._held))
@@ -100,4 +134,5 @@ class CheckedRequests:
             # Trailers end here: nobody on this side has a use for them.
             passed += [last_chunk()] if self._is_chunked else []
             self._body = None
+            self.is_answering = True
         return body.done

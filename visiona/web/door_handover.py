@@ -14,6 +14,7 @@ import trio
 from h2.errors import ErrorCodes
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
+from hypercorn.events import Event, Updated
 from hypercorn.protocol.h2 import H2Protocol
 from hypercorn.trio.lifespan import Lifespan
 from hypercorn.trio.tcp_server import TCPServer
@@ -28,6 +29,8 @@ SEND_SECONDS = 60.0
 
 ASGIApp = Callable[..., Awaitable[None]]
 
+_SWITCHING = b"HTTP/1.1 101 "
+
 BREAK_STREAM: Final = "visiona.break_stream"
 """Under this name each request's scope has, in its state, the way to break its own answer off."""
 
@@ -40,6 +43,8 @@ class HandedStream:
         self._stream = trio.SocketStream(self.socket)
         self._requests = CheckedRequests()
         self._checked = self._requests.receive(already_read)
+        self._reading = trio.CancelScope()
+        self._is_over = False
         self.server: TCPServer | None = None
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
@@ -47,25 +52,40 @@ class HandedStream:
         if self._checked:
             await trio.lowlevel.checkpoint()
         while not self._checked:
-            data = bytes(await self._stream.receive_some(max_bytes))
-            if not data:
+            if self._is_over:
                 return b""
-            self._checked = self._requests.receive(data)
+            # Cancelled by whoever sets `_checked` or `_is_over` meanwhile.
+            with trio.CancelScope() as self._reading:
+                if self._requests.is_full:
+                    await trio.sleep_forever()
+                data = bytes(await self._stream.receive_some(max_bytes))
+                if not data:
+                    return b""
+                self._checked += self._requests.receive(data)
         size = len(self._checked) if max_bytes is None else max_bytes
         data, self._checked = self._checked[:size], self._checked[size:]
         return data
+
+    def answered(self) -> None:
+        """An answer is out, and the connection stays for another request."""
+        self._checked += self._requests.answered()
+        self._reading.cancel()
 
     async def send_all(self, data: bytes) -> None:
         """Sends everything; BrokenResourceError when the client takes nothing for too long, or the end was sent."""
         with trio.move_on_after(SEND_SECONDS) as scope:
             try:
                 await self._stream.send_all(data)
-            except trio.BusyResourceError as error:
-                # Hypercorn closes without its send lock, when it refuses a request whose answer is just being sent.
-                raise trio.BrokenResourceError("the connection is being closed") from error
+            except (trio.BrokenResourceError, trio.BusyResourceError) as error:
+                # Busy: Hypercorn closes without its send lock, when it refuses a request whose answer is being sent.
+                self._end()
+                raise trio.BrokenResourceError("the connection is at its end") from error
         if scope.cancelled_caught:
-            await trio.aclose_forcefully(self._stream)
+            await self.aclose()
             raise trio.BrokenResourceError("the client takes nothing any more")
+        if data.startswith(_SWITCHING):
+            self._checked += self._requests.upgraded()
+            self._reading.cancel()
 
     async def send_eof(self) -> None:
         """Ends the sending side."""
@@ -73,7 +93,24 @@ class HandedStream:
 
     async def aclose(self) -> None:
         """Closes the socket."""
+        self._end()
         await self._stream.aclose()
+
+    def _end(self) -> None:
+        self._is_over = True
+        self._reading.cancel()
+
+
+class HandedServer(TCPServer):
+    """Hypercorn's connection class, which tells its stream when an answer is out."""
+
+    stream: HandedStream  # type: ignore[assignment]
+
+    async def protocol_send(self, event: Event) -> None:
+        """See TCPServer."""
+        await super().protocol_send(event)
+        if isinstance(event, Updated) and event.idle:
+            self.stream.answered()
 
 
 class Hypercorn:
@@ -112,7 +149,7 @@ class Hypercorn:
         """One connection, to its end. What goes wrong in it stays in it."""
         stream = HandedStream(sock, already_read)
         state: dict[str, Any] = {**self._state, BREAK_STREAM: partial(_break_stream, stream)}
-        server = TCPServer(
+        server = HandedServer(
             self._app,
             self._config,
             self._context,

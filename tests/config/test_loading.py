@@ -5,6 +5,7 @@ import pytest
 from visiona.config import ConfigInvalid, load, read
 from visiona.config.keys import all_keys
 from visiona.config.loading import default_state_dir
+from visiona.config.settings import LATER, SECTIONS
 from visiona.domain.listen import ListenAddress
 
 
@@ -171,6 +172,26 @@ def test_a_secret_and_its_twin_together_are_a_fault(tmp_path: Path) -> None:
     faults = faults_of(None, environ)
     assert "both set" in faults[0]
     assert "cannot be read" in faults[1]
+
+
+def test_a_section_of_a_later_version_is_said_to_do_nothing_and_is_no_fault(tmp_path: Path) -> None:
+    text = "".join(f"[{section}]\nurl = 'x'\n" for section in LATER)
+    path = written(tmp_path, text)
+    environ = {"VISIONA_OIDC_ISSUER": "https://id.example", "VISIONA_REDIS_URL": "redis://u:hush@h"}
+    warnings = "\n".join(read(path, environ, None, ["cluster.nodes=3"]).warnings)
+    for section in LATER:
+        assert f"{path}: [{section}]: nothing reads it yet" in warnings
+    assert "environment VISIONA_OIDC_ISSUER: nothing reads it yet: it is for people's sign-in" in warnings
+    assert "--set cluster.nodes: nothing reads it yet" in warnings
+    assert "hush" not in warnings
+    assert not set(LATER) & set(SECTIONS)
+
+
+def test_a_variable_that_looks_like_ours_and_is_none_is_a_warning() -> None:
+    warnings = read(None, {"VISIONA_WBE_LISTEN": ":1", "VISIONA_AGENT_TARGET": "x"}).warnings
+    assert list(warnings) == [
+        "environment VISIONA_WBE_LISTEN: no such setting; did you mean VISIONA_WEB_LISTEN?"
+    ]
 
 
 def test_variables_of_the_agent_and_of_others_are_let_alone() -> None:

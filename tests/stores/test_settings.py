@@ -36,3 +36,10 @@ def test_every_fault_is_told_at_once() -> None:
 @pytest.mark.parametrize("url", ["", "sqlite://", "sqlite:///", "sqlite:///srv/", "visiona.db"])
 def test_an_address_that_names_no_file_is_a_fault(url: str) -> None:
     assert len(StoreSettings(url, STATE).check()) == 1
+
+
+@pytest.mark.parametrize("url", ["postgresql://u:hush@h/d", "postgres://h"])
+def test_postgresql_is_said_to_be_missing_and_no_password_is_repeated(url: str) -> None:
+    (fault,) = StoreSettings(url, STATE).check()
+    assert "cannot use PostgreSQL yet" in fault
+    assert "hush" not in fault

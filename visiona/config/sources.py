@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from visiona.config.keys import PREFIX, STATE_DIR, Key, all_keys, did_you_mean
-from visiona.config.settings import SECTIONS
+from visiona.config.settings import LATER, SECTIONS
 
 MAX_FILE_BYTES = 1024 * 1024
 """A configuration beyond a mebibyte is a mistake, such as a log file named in its place."""
@@ -46,6 +46,8 @@ def read_flags(assignments: Sequence[str], findings: Findings) -> None:
         name, equals, text = assignment.partition("=")
         if not equals:
             findings.faults.append(f"--set {assignment}: write --set section.key=value")
+        elif (section := name.partition(".")[0]) in LATER:
+            findings.warnings.append(f"--set {name}: {_not_yet(section)}")
         elif name not in all_keys():
             findings.faults.append(f"--set {name}: no such key{did_you_mean(name, all_keys())}")
         else:
@@ -77,8 +79,15 @@ def read_environment(environ: Mapping[str, str], findings: Findings) -> None:
             findings.add(key.name, Raw(environ[key.environment], f"environment {key.environment}"))
     ours = tuple(f"{PREFIX}{section.upper()}_" for section in SECTIONS)
     for name in sorted(environ):
-        if name.startswith(ours) and name not in known and not name.startswith(OTHER_VARIABLES):
+        if not name.startswith(PREFIX) or name in known or name.startswith(OTHER_VARIABLES):
+            continue
+        if name.startswith(ours):
             findings.faults.append(f"environment {name}: no such setting{did_you_mean(name, known)}")
+            continue
+        section = name.removeprefix(PREFIX).partition("_")[0].lower()
+        why = _not_yet(section) if section in LATER else f"no such setting{did_you_mean(name, known)}"
+        # Not a fault: the name may be somebody else's.
+        findings.warnings.append(f"environment {name}: {why}")
 
 
 def read_file(path: Path, findings: Findings) -> None:
@@ -98,6 +107,8 @@ def read_file(path: Path, findings: Findings) -> None:
     for name, value in document.items():
         if name == STATE_DIR:
             findings.add(name, Raw(value, f"file {path}"))
+        elif name in LATER:
+            findings.warnings.append(f"{path}: [{name}]: {_not_yet(name)}")
         elif name not in SECTIONS:
             what = "section" if isinstance(value, dict) else "key"
             findings.faults.append(
@@ -107,6 +118,10 @@ def read_file(path: Path, findings: Findings) -> None:
             findings.faults.append(f"{path}: {name} is a section; write [{name}] and its keys below")
         else:
             _read_section(path, name, value, findings)
+
+
+def _not_yet(section: str) -> str:
+    return f"nothing reads it yet: it is for {LATER[section]}, which this version does not have"
 
 
 def _read_section(path: Path, section: str, values: Mapping[str, object], findings: Findings) -> None:

@@ -27,7 +27,12 @@ class StoreSettings:
         faults = []
         if self.synchronous not in {"normal", "full"}:
             faults.append('database.synchronous: write "normal" or "full"')
-        if self.url is not None and self.url != "memory:" and not _is_sqlite(self.url):
+        if self.url is not None and self.url.startswith(("postgresql://", "postgres://")):
+            faults.append(
+                "database.url: this version cannot use PostgreSQL yet; "
+                'write "sqlite:///absolute/path", or leave it out for a file in the state directory'
+            )
+        elif self.url is not None and self.url != "memory:" and not _is_sqlite(self.url):
             faults.append('database.url: write "sqlite:///absolute/path" or "memory:", or leave it out')
         return faults
 

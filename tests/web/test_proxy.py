@@ -1,6 +1,7 @@
 """What both layers of the device path do alike; each test runs on the door and on ASGI behind Hypercorn."""
 
 import json
+from dataclasses import replace
 
 import h11
 import pytest
@@ -12,6 +13,8 @@ from visiona.relay.deadlines import Limits
 from visiona.tunnel.byte_stream import TunnelStream
 
 from tests.web.device_rig import (
+    ACTOR,
+    NOW,
     STRANGER_TOKEN,
     TOKEN,
     Request,
@@ -510,6 +513,26 @@ async def test_a_revoked_credential_ends_what_runs_on_it(layer: str) -> None:
         await settle(rig)
         assert rig.registry.calls.cut_credential("0190d9a0-0000-7000-8000-000000000002") == 1  # type: ignore[arg-type]
         assert (await client.answer()).status == 401
+
+
+async def test_h14_a_token_that_expires_cuts_an_endless_answer(
+    layer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.web.device_rig.ACTOR", replace(ACTOR, expires_at=NOW))
+
+    async def events(stream: TunnelStream) -> None:
+        await read_request(stream)
+        await stream.send_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n")
+        with pytest.raises(trio.BrokenResourceError):
+            await stream.receive_some()
+
+    async with open_rig(layer, events) as rig:
+        client = await rig.connect()
+        await client.send(rig.request("GET ~/"))
+        assert (await client.line()).startswith(b"HTTP/1.1 200")
+        assert rig.registry.calls.expire(NOW) == 1
+        with trio.fail_after(2):
+            assert not (await client.rest()).endswith(b"0\r\n\r\n")
 
 
 async def test_t40_a_tunnel_that_dies_under_a_request_is_502_with_the_cause(layer: str) -> None:

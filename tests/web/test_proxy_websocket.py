@@ -2,6 +2,8 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 import trio
@@ -23,7 +25,7 @@ from wsproto.events import (
     TextMessage,
 )
 
-from tests.web.device_rig import TOKEN, Rig, open_rig
+from tests.web.device_rig import ACTOR, NOW, TOKEN, Rig, open_rig
 
 pytestmark = pytest.mark.parametrize("layer", ["door", "asgi"])
 
@@ -199,6 +201,19 @@ async def test_h14_a_session_that_ends_closes_the_socket_with_4401(layer: str) -
         await client.send("x")
         assert await client.recv() == "x"
         rig.registry.calls.cut_user("0190d9a0-0000-7000-8000-000000000001")  # type: ignore[arg-type]
+        assert await closed_with(client) == 4401
+
+
+async def test_h14_a_token_that_expires_closes_the_socket_with_4401(
+    layer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    soon = NOW + timedelta(hours=1)
+    monkeypatch.setattr("tests.web.device_rig.ACTOR", replace(ACTOR, expires_at=soon))
+    async with open_rig(layer, device(echoing)) as rig, dialled(rig, compression=None) as client:
+        assert rig.registry.calls.expire(soon - timedelta(seconds=1)) == 0
+        await client.send("x")
+        assert await client.recv() == "x"
+        assert rig.registry.calls.expire(soon) == 1
         assert await closed_with(client) == 4401
 
 

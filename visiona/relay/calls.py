@@ -5,6 +5,7 @@ does both. The keys hold only what is live, so nothing here outgrows the number 
 """
 
 from collections.abc import Callable
+from datetime import datetime
 
 from visiona.domain.access import CredentialId
 from visiona.domain.ids import DeviceId, UserId
@@ -13,7 +14,7 @@ from visiona.domain.ids import DeviceId, UserId
 class LiveCall:
     """One entry; whoever added it removes it when the exchange is over. Removing twice is harmless."""
 
-    __slots__ = ("_calls", "close", "credential_id", "device_id", "user_id")
+    __slots__ = ("_calls", "close", "credential_id", "device_id", "expires_at", "user_id")
 
     def __init__(
         self,
@@ -22,12 +23,14 @@ class LiveCall:
         credential_id: CredentialId,
         device_id: DeviceId,
         close: Callable[[str], None],
+        expires_at: datetime | None,
     ) -> None:
         self._calls = calls
         self.user_id = user_id
         self.credential_id = credential_id
         self.device_id = device_id
         self.close = close
+        self.expires_at = expires_at
 
     def remove(self) -> None:
         """Forgets the call without ending it."""
@@ -44,10 +47,18 @@ class LiveCalls:
         return len(self._calls)
 
     def add(
-        self, user_id: UserId, credential_id: CredentialId, device_id: DeviceId, close: Callable[[str], None]
+        self,
+        user_id: UserId,
+        credential_id: CredentialId,
+        device_id: DeviceId,
+        close: Callable[[str], None],
+        expires_at: datetime | None = None,
     ) -> LiveCall:
-        """Enters a call. `close(cause)` must end it at once without waiting, and may remove the entry itself."""
-        call = LiveCall(self, user_id, credential_id, device_id, close)
+        """Enters a call, which `expire` ends at `expires_at`.
+
+        `close(cause)` must end it at once without waiting, and may remove the entry itself.
+        """
+        call = LiveCall(self, user_id, credential_id, device_id, close, expires_at)
         self._calls[call] = None
         return call
 
@@ -71,6 +82,11 @@ class LiveCalls:
         """Ends what one user runs over some devices (a member who was removed); returns how many."""
         found = [call for call in self._calls if call.user_id == user_id and call.device_id in devices]
         return self._cut(found, cause)
+
+    def expire(self, now: datetime) -> int:
+        """Ends what runs on a credential that is no longer good at `now`; returns how many calls that were."""
+        found = [call for call in self._calls if call.expires_at is not None and call.expires_at <= now]
+        return self._cut(found, "expired")
 
     def _cut(self, calls: list[LiveCall], cause: str) -> int:
         # Entries go first: a close() that cuts again, or removes itself, meets a table that is already right.

@@ -9,6 +9,7 @@ What ends early never ends well: an answer shorter than it announced reaches the
 is ever sent twice: a request that fails after its stream was opened is reported, not repeated.
 """
 
+from datetime import datetime
 from enum import Enum
 
 from visiona.domain.access import CredentialId
@@ -161,10 +162,15 @@ class Exchange:
         self._moved_at = self._sweeper.now - self._limits.linger_seconds + HANG_UP_SECONDS
 
     def enter(
-        self, calls: LiveCalls, user_id: UserId, credential_id: CredentialId, device_id: DeviceId
+        self,
+        calls: LiveCalls,
+        user_id: UserId,
+        credential_id: CredentialId,
+        device_id: DeviceId,
+        ends_at: datetime | None = None,
     ) -> None:
-        """Puts the exchange on the list of what a revocation ends; it leaves the list by itself."""
-        self._call = calls.add(user_id, credential_id, device_id, self.cut)
+        """Puts the exchange on the list of what a revocation or an expiry ends; it leaves the list by itself."""
+        self._call = calls.add(user_id, credential_id, device_id, self.cut, ends_at)
 
     def cut(self, cause: str) -> None:
         """The credential or the device behind the exchange was taken away."""

@@ -1,4 +1,4 @@
-"""Ends tunnels whose token has run out while they were up (T-45).
+"""Ends what goes on after its token has run out: tunnels (T-45), and the requests and sockets of a caller (H-14).
 
 By the wall clock, because that is what an expiry is written in; a clock that jumps moves it, and that is right.
 """
@@ -15,7 +15,7 @@ LOOK_SECONDS = 2.0
 """An expired token has ten seconds at the most."""
 
 
-async def expire_tunnels(
+async def expire_forever(
     registry: Registry,
     now: Callable[[], datetime] = clock.now,
     *,
@@ -24,5 +24,7 @@ async def expire_tunnels(
     """Looks until cancelled."""
     task_status.started()
     while True:
-        registry.expire(now())
+        at = now()
+        registry.expire(at)
+        registry.calls.expire(at)
         await trio.sleep(LOOK_SECONDS)

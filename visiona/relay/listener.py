@@ -15,7 +15,7 @@ from visiona.domain.notices import Notice
 from visiona.relay.accepting import accept_forever, bind, url_of
 from visiona.relay.admission import Admission
 from visiona.relay.certificates import Certificates
-from visiona.relay.expiry import expire_tunnels
+from visiona.relay.expiry import expire_forever
 from visiona.relay.inventory import Inventory
 from visiona.relay.journal import Journal
 from visiona.relay.notices import follow_notices
@@ -96,7 +96,7 @@ class Relay:
                 await nursery.start(self.journal.run)
                 await nursery.start(self.pinger.run)
                 await nursery.start(self.inventory.run)
-                await nursery.start(partial(expire_tunnels, self._registry))
+                await nursery.start(partial(expire_forever, self._registry))
                 await nursery.start(
                     partial(follow_notices, self._stores, self._apply, self._settings.notices_seconds)
                 )

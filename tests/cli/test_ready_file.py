@@ -1,7 +1,10 @@
 import json
 import os
+import subprocess
 from pathlib import Path
 
+import pytest
+from visiona.cli.output import CommandError
 from visiona.cli.ready_file import ready_file
 
 
@@ -27,6 +30,33 @@ def test_another_servers_file_is_let_alone(tmp_path: Path) -> None:
             ready.write("a", "b", "c")
             path.write_text(foreign, encoding="utf-8")
         assert path.exists()
+
+
+def test_what_a_killed_server_left_is_gone_before_anything_is_ready(tmp_path: Path) -> None:
+    path = tmp_path / "ready.json"
+    gone = subprocess.run(["sh", "-c", "echo $$"], capture_output=True, text=True, check=True)
+    path.write_text(json.dumps({"pid": int(gone.stdout)}), encoding="utf-8")
+    with ready_file(path):
+        assert not path.exists()
+    path.write_text(json.dumps({"pid": os.getppid()}), encoding="utf-8")
+    with ready_file(path):
+        assert path.exists(), "a living server's file is not ours to take away"
+
+
+def test_s07_a_place_that_cannot_be_written_is_said_before_the_server_starts(tmp_path: Path) -> None:
+    with (
+        pytest.raises(CommandError, match="cannot be written: No such file") as caught,
+        ready_file(tmp_path / "no" / "x"),
+    ):
+        pass
+    assert str(tmp_path / "no" / "x") in caught.value.message
+
+
+def test_json_says_the_same_on_standard_output(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "ready.json"
+    with ready_file(path, also_printed=True) as ready:
+        ready.write("a", "b", "c")
+        assert capsys.readouterr().out == path.read_text(encoding="utf-8")
 
 
 def test_without_a_path_nothing_is_written(tmp_path: Path) -> None:

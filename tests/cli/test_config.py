@@ -22,7 +22,10 @@ def test_a_good_one_is_fine_and_warnings_do_not_fail(visiona: Run, tmp_path: Pat
     checked = visiona("--config", str(path), "config", "check")
     assert (checked.code, checked.out) == (0, "the configuration is fine\n")
     assert "chmod" in checked.err
-    assert visiona("config", "check", "--json").json == {"ok": True, "warnings": []}
+    assert visiona("config", "check", "--json").json == {"ok": True, "faults": [], "warnings": []}
+    refused = visiona("config", "check", "--json", "--set", "web.lisen=:1")
+    assert (refused.code, refused.json["ok"]) == (2, False)
+    assert refused.json["faults"] == ["--set web.lisen: no such key; did you mean web.listen?"]
 
 
 def test_show_says_where_each_value_comes_from_and_no_secret(

@@ -3,9 +3,10 @@
 import argparse
 
 from visiona.cli.output import Exit, print_json, print_note, print_table
-from visiona.config import Loaded, from_process
+from visiona.config import ConfigInvalid, Loaded, from_process
 from visiona.config.keys import all_keys
 from visiona.config.values import shown
+from visiona.ops.scrub import mask_secrets
 
 MASKED = "********"
 
@@ -22,9 +23,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def check(arguments: argparse.Namespace) -> int:
     """Raises ConfigInvalid with every fault; warnings do not fail."""
-    loaded = from_process(arguments.config, arguments.set)
+    try:
+        loaded = from_process(arguments.config, arguments.set)
+    except ConfigInvalid as error:
+        if arguments.json:
+            print_json({"ok": False, "faults": [mask_secrets(fault) for fault in error.faults]})
+        raise
     if arguments.json:
-        print_json({"ok": True, "warnings": list(loaded.warnings)})
+        print_json({"ok": True, "faults": [], "warnings": list(loaded.warnings)})
         return Exit.OK
     for warning in loaded.warnings:
         print_note(f"warning: {warning}")

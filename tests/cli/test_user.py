@@ -22,7 +22,11 @@ def test_an_account_is_made_listed_disabled_and_enabled(visiona: Run) -> None:
 
 def test_mistakes_are_sentences(visiona: Run) -> None:
     assert visiona("user", "add", "nobody", "--password-stdin", stdin=PASSWORD).code == 2
-    assert visiona("user", "add", "a@b.c", "--password-stdin", stdin="short").code == 2
+    short = visiona("user", "add", "a@b.c", "--password-stdin", stdin="short")
+    assert (short.code, short.err) == (
+        2,
+        "visiona: a password needs at least 8 characters [VALIDATION_FAILED]\n",
+    )
     assert visiona("user", "add", "a@b.c", "--password-stdin", stdin="").code == 2
     refused = visiona("user", "add", "a@b.c")
     assert (refused.code, "--password-stdin" in refused.err) == (2, True)

@@ -141,9 +141,10 @@ async def test_an_empty_file_is_a_new_database(settings: StoreSettings) -> None:
 async def test_s07_a_place_that_cannot_be_written_is_told_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     settings = StoreSettings(None, tmp_path / "file" / "state")
-    with pytest.raises(StoreUnavailable, match="cannot be opened"):
+    with pytest.raises(StoreUnavailable, match=r"cannot be opened: /.*/file") as caught:
         async with open_stores(settings, exclusive=True):
             pass
+    assert "state_dir" in caught.value.advice
 
 
 async def test_a_folder_in_the_lock_files_place_is_told_in_a_sentence(settings: StoreSettings) -> None:

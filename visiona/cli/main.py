@@ -90,7 +90,7 @@ def report(error: Exception) -> int:
             print_error(error.message, error.code)
             return error.exit_code
         case StoreUnavailable():
-            print_error(f"{error}; nothing was changed, try again", "STORE_UNAVAILABLE")
+            print_error(f"{error}; {error.advice}", "STORE_UNAVAILABLE")
             return Exit.STORE_UNAVAILABLE
         case StoreError():
             print_error(str(error), _code_of(error))

@@ -20,7 +20,7 @@ _HASHER = PasswordHasher()
 def hash_password(password: str) -> str:
     """The stored form, with its parameters and a fresh salt; raises Invalid for a password too short or too long."""
     if len(password) < MIN_PASSWORD_CHARACTERS:
-        raise Invalid(f"password: use at least {MIN_PASSWORD_CHARACTERS} characters")
+        raise Invalid(f"a password needs at least {MIN_PASSWORD_CHARACTERS} characters")
     return _HASHER.hash(_password_bytes(password))
 
 
@@ -41,7 +41,7 @@ def _password_bytes(password: str) -> bytes:
     try:
         encoded = password.encode()
     except UnicodeEncodeError as error:
-        raise Invalid("password: this text cannot be written as UTF-8") from error
+        raise Invalid("this password cannot be written as UTF-8") from error
     if len(encoded) > MAX_PASSWORD_BYTES:
-        raise Invalid(f"password: use at most {MAX_PASSWORD_BYTES} bytes")
+        raise Invalid(f"a password has at most {MAX_PASSWORD_BYTES} bytes")
     return encoded

@@ -16,10 +16,17 @@ class StoreError(Exception):
 
 
 class StoreUnavailable(StoreError):
-    """The store cannot be asked now; nothing was changed."""
+    """The store cannot be asked now; nothing was changed.
 
-    def __init__(self, message: str, *, retry_after_seconds: int = 2) -> None:
+    Attributes:
+        advice: what a person at the command line can do about it.
+    """
+
+    def __init__(
+        self, message: str, *, retry_after_seconds: int = 2, advice: str = "nothing was changed, try again"
+    ) -> None:
         super().__init__(message)
+        self.advice = advice
         self.retry_after_seconds = retry_after_seconds
 
 

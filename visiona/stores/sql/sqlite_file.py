@@ -12,6 +12,9 @@ from pathlib import Path
 
 from visiona.stores.errors import StoreBusy, StoreDamaged, StoreUnavailable
 
+NOT_OURS = "let this user write there, or name another place with state_dir or database.url"
+"""What to do about a place that refuses us."""
+
 _MAGIC = b"SQLite format 3\x00"
 
 STATEMENT_CACHE = 256
@@ -38,7 +41,10 @@ def prepare(path: Path) -> None:
         with path.open("rb") as file:
             start = file.read(len(_MAGIC))
     except OSError as error:
-        raise StoreUnavailable(f"the database {path} cannot be opened: {error.strerror}") from error
+        raise StoreUnavailable(
+            f"the database {path} cannot be opened: {error.filename or path}: {error.strerror}",
+            advice=NOT_OURS,
+        ) from error
     if start and start != _MAGIC:
         raise StoreDamaged(f"{path} is no database, or a damaged one; it was left as it is: restore a backup")
 
@@ -55,7 +61,9 @@ def sole_server(path: Path) -> Iterator[None]:
     try:
         descriptor = os.open(lock_file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise StoreUnavailable(f"the lock file {lock_file} cannot be opened: {error.strerror}") from error
+        raise StoreUnavailable(
+            f"the lock file {lock_file} cannot be opened: {error.strerror}", advice=NOT_OURS
+        ) from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import trio
+import trio.testing
 from visiona.app import Bound, run
 from visiona.config import Settings, load
 
@@ -83,3 +84,21 @@ async def test_s07_a_taken_port_ends_it_with_the_systems_error(tmp_path: Path) -
         with pytest.RaisesGroup(OSError, allow_unwrapped=True, flatten_subgroups=True):
             async with running(settings(tmp_path / "other", VISIONA_WEB_LISTEN=taken)):
                 pytest.fail("it accepted")
+
+
+async def test_an_agent_on_a_web_connection_that_was_used_before_is_judged_by_the_relay(
+    tmp_path: Path,
+) -> None:
+    async with running(settings(tmp_path)) as (bound, _):
+        where = urlsplit(bound.web)
+        stream = await trio.open_tcp_stream(where.hostname or "", where.port or 0)
+        async with stream:
+            await stream.send_all(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert (await stream.receive_some()).startswith(b"HTTP/1.1 200 ")
+            await trio.testing.wait_all_tasks_blocked(0.05)
+            await stream.send_all(
+                b"GET /tunnel/connect HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+            )
+            answer = b"".join([bytes(piece) async for piece in stream])
+        assert answer.startswith(b"HTTP/1.1 401 ")

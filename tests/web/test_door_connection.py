@@ -394,6 +394,29 @@ async def test_an_agent_that_connects_on_the_web_port_is_given_to_the_relay() ->
         assert rig.agents_connected == [(b"/tunnel/connect?token=vAs_1", b"more", "127.0.0.1")]
 
 
+async def test_an_agent_may_come_on_a_connection_that_served_the_api_before() -> None:
+    async with open_rig("door", echo) as rig:
+        client = await rig.connect()
+        for _ in range(2):
+            assert (await client.ask(b"GET /api/nothing HTTP/1.1\r\nHost: a\r\n\r\n")).status == 404
+        await client.send(
+            b"GET /tunnel/connect?token=vAs_1 HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nmore"
+        )
+        assert await client.rest() == b""
+        assert rig.agents_connected == [(b"/tunnel/connect?token=vAs_1", b"more", "127.0.0.1")]
+
+
+async def test_an_agent_sent_ahead_of_an_answer_waits_for_its_turn() -> None:
+    async with open_rig("door", echo) as rig:
+        client = await rig.connect()
+        await client.send(
+            b"GET /api/nothing HTTP/1.1\r\nHost: a\r\n\r\nGET /tunnel/connect HTTP/1.1\r\nHost: a\r\n\r\n"
+        )
+        assert (await client.answer()).status == 404
+        assert await client.rest() == b""
+        assert rig.agents_connected == [(b"/tunnel/connect", b"", "127.0.0.1")]
+
+
 async def test_a_stream_that_cannot_be_opened_is_429_and_a_body_not_yet_asked_for_ends_the_connection(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

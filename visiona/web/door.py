@@ -104,7 +104,9 @@ async def open_door(
     Raises:
         OSError: nothing can be bound there.
     """
-    hypercorn = Hypercorn(site, idle_seconds=settings.idle_seconds, drain_seconds=settings.drain_seconds)
+    hypercorn = Hypercorn(
+        site, connect_agent, idle_seconds=settings.idle_seconds, drain_seconds=settings.drain_seconds
+    )
     listeners = await bind(settings.listen)
     try:
         async with trio.open_nursery() as background:

@@ -11,8 +11,11 @@ server in front of us (H-02).
 And it gets one request at a time. What is sent ahead would stop Hypercorn's reading, and a client that then leaves would
 never be noticed: the connection and its task stayed for ever. What is sent ahead of a WebSocket's answer it refuses
 without telling the app (Hypercorn 0.18).
+
+An agent may come on a kept connection, for proxies use theirs again: its request is not Hypercorn's to read.
 """
 
+from visiona.web.targets import TUNNEL_CONNECT_PATH
 from visiona.wire.errors import RemoteProtocolError
 from visiona.wire.http1.body import BodyReader, chunk, last_chunk
 from visiona.wire.http1.framing import Chunked, NoBody, Sized, expects_continue, request_framing
@@ -31,6 +34,7 @@ class CheckedRequests:
 
     Attributes:
         is_answering: a whole request has passed, and its answer is not out yet.
+        agent: the head of a request to `/tunnel/connect`, in its turn; from it on nothing passes.
     """
 
     def __init__(self) -> None:
@@ -43,6 +47,12 @@ class CheckedRequests:
         self._is_over = False
         self._is_websocket = False
         self.is_answering = False
+        self.agent: RequestHead | None = None
+
+    @property
+    def ahead(self) -> bytes:
+        """What is here and has not passed."""
+        return bytes(self._held)
 
     @property
     def is_full(self) -> bool:
@@ -99,6 +109,10 @@ class CheckedRequests:
         del self._held[:end]
         self._seen = 0
         self._has_begun = True
+        if head.target.partition(b"?")[0] == TUNNEL_CONNECT_PATH:
+            self.agent = head
+            self._is_over = True
+            return False
         passed.append(self._checked_head(head))
         self.is_answering = self._body is None
         return True

@@ -359,7 +359,7 @@ class DoorConnection:
         if head is not None and head.target.partition(b"?")[0] == TUNNEL_CONNECT_PATH:
             await self._context.connect_agent(self._sock, head, data[size:], self._peer_address)
         else:
-            await self._context.hand_over(self._sock, data)
+            await self._context.hand_over(self._sock, data, self._peer_address)
 
     def _client_left(self, exchange: Exchange, *, hang_up: bool = False) -> None:
         if self._answer is not None:

@@ -23,11 +23,16 @@ from hypercorn.typing import ConnectionState
 
 from visiona.relay.containment import contain
 from visiona.web.door_checked import CheckedRequests
+from visiona.web.door_settings import ConnectAgent
+from visiona.wire.http1.head import RequestHead
 
 SEND_SECONDS = 60.0
 """For a client to take one piece. Hypercorn shields its sends from cancellation, so they end by themselves."""
 
 ASGIApp = Callable[..., Awaitable[None]]
+
+GiveOn = Callable[[RequestHead, bytes], Awaitable[None]]
+"""Takes an agent's connection: its request's head, and the bytes after it."""
 
 _SWITCHING = b"HTTP/1.1 101 "
 
@@ -36,9 +41,15 @@ BREAK_STREAM: Final = "visiona.break_stream"
 
 
 class HandedStream:
-    """A socket as Hypercorn's connection class uses one, which first yields what was already read."""
+    """A socket as Hypercorn's connection class uses one, which first yields what was already read.
 
-    def __init__(self, sock: socket.socket, already_read: bytes) -> None:
+    Attributes:
+        is_given_on: an agent came; the socket is the relay's, and what Hypercorn still says is dropped.
+    """
+
+    def __init__(self, sock: socket.socket, already_read: bytes, give_on: GiveOn) -> None:
+        self._give_on = give_on
+        self.is_given_on = False
         self.socket = trio.socket.from_stdlib_socket(sock)
         self._stream = trio.SocketStream(self.socket)
         self._requests = CheckedRequests()
@@ -52,6 +63,8 @@ class HandedStream:
         if self._checked:
             await trio.lowlevel.checkpoint()
         while not self._checked:
+            if self._requests.agent is not None and not self._is_over:
+                await self._give_to_relay(self._requests.agent)
             if self._is_over:
                 return b""
             # Cancelled by whoever sets `_checked` or `_is_over` meanwhile.
@@ -66,6 +79,12 @@ class HandedStream:
         data, self._checked = self._checked[:size], self._checked[size:]
         return data
 
+    async def _give_to_relay(self, agent: RequestHead) -> None:
+        self.is_given_on = self._is_over = True
+        if self.server is not None:
+            await self.server.idle_task.stop()
+        await self._give_on(agent, self._requests.ahead)
+
     def answered(self) -> None:
         """An answer is out, and the connection stays for another request."""
         self._checked += self._requests.answered()
@@ -73,6 +92,8 @@ class HandedStream:
 
     async def send_all(self, data: bytes) -> None:
         """Sends everything; BrokenResourceError when the client takes nothing for too long, or the end was sent."""
+        if self.is_given_on:
+            raise trio.BrokenResourceError("the connection is the relay's")
         with trio.move_on_after(SEND_SECONDS) as scope:
             try:
                 await self._stream.send_all(data)
@@ -89,12 +110,14 @@ class HandedStream:
 
     async def send_eof(self) -> None:
         """Ends the sending side."""
-        await self._stream.send_eof()
+        if not self.is_given_on:
+            await self._stream.send_eof()
 
     async def aclose(self) -> None:
         """Closes the socket."""
         self._end()
-        await self._stream.aclose()
+        if not self.is_given_on:
+            await self._stream.aclose()
 
     def _end(self) -> None:
         self._is_over = True
@@ -116,8 +139,11 @@ class HandedServer(TCPServer):
 class Hypercorn:
     """Serves connections that are handed over. `run` must be running."""
 
-    def __init__(self, app: ASGIApp, *, idle_seconds: float, drain_seconds: float) -> None:
+    def __init__(
+        self, app: ASGIApp, connect_agent: ConnectAgent, *, idle_seconds: float, drain_seconds: float
+    ) -> None:
         self._app = ASGIWrapper(app)
+        self._connect_agent = connect_agent
         self._config = _config(idle_seconds, drain_seconds)
         self._context = WorkerContext(None)
         self._state: dict[str, Any] = {}
@@ -145,9 +171,13 @@ class Hypercorn:
         """Lets idle connections close and the others close after their answer."""
         await self._context.terminated.set()
 
-    async def serve(self, sock: socket.socket, already_read: bytes) -> None:
-        """One connection, to its end. What goes wrong in it stays in it."""
-        stream = HandedStream(sock, already_read)
+    async def serve(self, sock: socket.socket, already_read: bytes, peer_address: str) -> None:
+        """One connection, to its end or until an agent comes. What goes wrong in it stays in it."""
+
+        async def give_on(agent: RequestHead, leftover: bytes) -> None:
+            await self._connect_agent(sock, agent, leftover, peer_address)
+
+        stream = HandedStream(sock, already_read, give_on)
         state: dict[str, Any] = {**self._state, BREAK_STREAM: partial(_break_stream, stream)}
         server = HandedServer(
             self._app,
@@ -160,8 +190,9 @@ class Hypercorn:
         try:
             await contain("a connection of the web site", server.run, dict)
         finally:
-            # Cancelled, it has not come to close its socket.
-            stream.socket.close()
+            if not stream.is_given_on:
+                # Cancelled, it has not come to close its socket.
+                stream.socket.close()
 
 
 async def _break_stream(stream: HandedStream, send: Callable[..., Awaitable[None]]) -> None:

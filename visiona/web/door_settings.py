@@ -11,8 +11,8 @@ from visiona.web.proxy_crossing import Outside
 from visiona.web.settings import WebSettings
 from visiona.wire.http1.head import RequestHead
 
-HandOver = Callable[[socket.socket, bytes], Awaitable[None]]
-"""Takes a connection with the bytes already read from it, and closes it in the end."""
+HandOver = Callable[[socket.socket, bytes, str], Awaitable[None]]
+"""Takes a connection, the bytes already read from it, the peer's address; and closes it in the end."""
 
 ConnectAgent = Callable[[socket.socket, RequestHead, bytes, str], Awaitable[None]]
 """Takes the connection of an agent: its request's head, the bytes after it, the peer's address."""

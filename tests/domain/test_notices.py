@@ -9,6 +9,7 @@ def test_the_subject_of_a_removed_member_names_both() -> None:
 
 def test_the_recorded_words_never_change() -> None:
     assert {kind.value for kind in NoticeKind} == {
+        "session_ended",
         "token_revoked",
         "session_token_revoked",
         "device_deleted",

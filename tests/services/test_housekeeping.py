@@ -2,11 +2,12 @@ from datetime import timedelta
 
 import pytest
 from visiona.domain.notices import NoticeKind
+from visiona.domain.sessions import PENDING_LOGIN_TTL, PendingLogin
 from visiona.services import housekeeping
 from visiona.services.housekeeping import purge_expired
 from visiona.stores.interfaces import Stores
 
-from tests.support.nouns import NOW, a_home, an_event, put
+from tests.support.nouns import NOW, a_home, an_event, new_hash, put
 
 LONG_AGO = NOW - timedelta(days=800)
 
@@ -26,10 +27,16 @@ async def test_what_nobody_asks_for_any_more_is_forgotten(
     await put(stores, an_event(device, at=LONG_AGO), an_event(device))
     for at in (LONG_AGO, LONG_AGO, NOW):
         await stores.write(lambda tx, at=at: tx.notices.append(NoticeKind.DEVICE_DELETED, "d", at))
+        await stores.sessions.create(home.session(created_at=at))
+        await stores.pending_logins.create(
+            PendingLogin(new_hash(), "b", "n", "v", "/", at, at + PENDING_LOGIN_TTL)
+        )
     assert await purge_expired(stores, NOW) == {
         "session_tokens": 1,
         "pairing_tokens": 5,
         "access_tokens": 1,
+        "sessions": 2,
+        "pending_logins": 2,
         "device_events": 1,
         "notices": 2,
     }

@@ -18,6 +18,7 @@ from visiona.services.exchange_token import DeviceClaims, exchange
 from visiona.stores.opening import open_stores
 from visiona.stores.settings import StoreSettings
 from visiona.stores.sql import sqlite_file
+from visiona.stores.sql.migrate import known_migrations
 from visiona.stores.sql.sqlite import SqliteStores
 
 from tests.support.nouns import NOW
@@ -76,10 +77,16 @@ def left_in(file: Path) -> dict[str, int]:
         return {name: connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in names}
 
 
+def steps_in(left: dict[str, int]) -> int:
+    """How many steps of the schema are on record."""
+    return left.get("schema_migrations", 0)
+
+
 def die_again_and_again(
     die: Callable[[int], None], is_done: Callable[[dict[str, int]], bool], file: Path
 ) -> None:
-    for at in range(MOST_STATEMENTS):
+    at, kept = 0, 0
+    while at < MOST_STATEMENTS:
         child = os.fork()
         if child == 0:
             try:
@@ -93,6 +100,8 @@ def die_again_and_again(
         sys.stdout.flush()
         if is_done(left):
             return
+        # A step that is kept stays so, and the next one is to die at each of its statements too.
+        at, kept = at + 1 if steps_in(left) == kept else 0, steps_in(left)
 
 
 def main() -> None:
@@ -105,7 +114,9 @@ def main() -> None:
         )
     else:
         die_again_and_again(
-            lambda at: migrate_and_die(settings, at), lambda left: left.get("schema_migrations", 0) > 0, file
+            lambda at: migrate_and_die(settings, at),
+            lambda left: steps_in(left) == len(known_migrations()),
+            file,
         )
 
 

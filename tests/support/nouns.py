@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 from visiona.domain.access import ALL_SCOPES, Actor, Role
 from visiona.domain.devices import Device, DeviceEvent, EventKind
-from visiona.domain.ids import DeviceId, EventId, TokenId, UserId, WorkspaceId, uuid7
+from visiona.domain.ids import DeviceId, EventId, SessionId, TokenId, UserId, WorkspaceId, uuid7
 from visiona.domain.pairing import PAIRING_TOKEN_TTL, PairingToken
+from visiona.domain.sessions import DEFAULT_LIMITS, UserSession
 from visiona.domain.tokens import SESSION_TOKEN_TTL, AccessToken, SessionToken
 from visiona.domain.users import User
 from visiona.domain.workspaces import Membership, Workspace
@@ -99,6 +100,24 @@ class Home:
             name=name,
             created_at=created_at,
             expires_at=created_at + ttl,
+        )
+
+    def session(
+        self, *, created_at: datetime = NOW, subject: str = "ada", idp_sid: str | None = None
+    ) -> UserSession:
+        return UserSession(
+            id=SessionId(new_id()),
+            token_hash=new_hash(),
+            user_id=self.user.id,
+            created_at=created_at,
+            last_seen_at=created_at,
+            idle=DEFAULT_LIMITS.idle,
+            absolute_expires_at=created_at + DEFAULT_LIMITS.absolute,
+            user_agent="Browser/1",
+            address="192.0.2.1",
+            issuer="https://id.example",
+            subject=subject,
+            idp_sid=idp_sid,
         )
 
     def session_token(

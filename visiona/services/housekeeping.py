@@ -22,7 +22,7 @@ BATCH_ROWS = 500
 
 
 async def purge_expired(stores: Stores, now: datetime) -> dict[str, int]:
-    """Forgets old tokens, events and notices, in small transactions; says how many of each kind.
+    """Forgets old tokens, sessions, events and notices, in small transactions; says how many of each kind.
 
     Cancelling is safe: what is left is for the next time.
     """
@@ -37,6 +37,8 @@ async def purge_expired(stores: Stores, now: datetime) -> dict[str, int]:
         "access_tokens": await _purge(
             stores, lambda tx: tx.access_tokens.purge(now - KEEP_ACCESS_TOKENS, BATCH_ROWS)
         ),
+        "sessions": await _purge_all(lambda: stores.sessions.purge(now, BATCH_ROWS)),
+        "pending_logins": await _purge_all(lambda: stores.pending_logins.purge(now, BATCH_ROWS)),
         "device_events": await _purge(
             stores, lambda tx: tx.device_events.purge(now - KEEP_EVENTS, BATCH_ROWS)
         ),
@@ -45,9 +47,13 @@ async def purge_expired(stores: Stores, now: datetime) -> dict[str, int]:
 
 
 async def _purge(stores: Stores, batch: Callable[[Tx], Awaitable[int]]) -> int:
+    return await _purge_all(lambda: stores.write(batch))
+
+
+async def _purge_all(batch: Callable[[], Awaitable[int]]) -> int:
     total = 0
     while True:
-        forgotten = await stores.write(batch)
+        forgotten = await batch()
         total += forgotten
         if forgotten < BATCH_ROWS:
             return total

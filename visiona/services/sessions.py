@@ -1,12 +1,15 @@
 """People's sessions: who holds one, which there are, ending them."""
 
+import contextlib
 from datetime import datetime
 
-from visiona.domain.access import Actor
-from visiona.domain.errors import NotSignedIn
-from visiona.domain.ids import SessionId, UserId
-from visiona.domain.sessions import UserSession
-from visiona.stores.interfaces import Stores
+from visiona.domain.access import ALL_SCOPES, Actor, Via
+from visiona.domain.errors import NotFound, NotSignedIn
+from visiona.domain.ids import SessionId, UserId, is_uuid
+from visiona.domain.sessions import UserSession, secret_hash
+from visiona.services.identify import actor_or_none
+from visiona.stores.errors import StoreUnavailable
+from visiona.stores.interfaces import Stores, Tx
 
 
 async def identify_session(stores: Stores, text: str, now: datetime) -> Actor:
@@ -16,20 +19,33 @@ async def identify_session(stores: Stores, text: str, now: datetime) -> Actor:
         NotSignedIn: there is none, it is over, or its user is disabled: the caller cannot tell which.
         StoreUnavailable: nothing can be said about it now.
     """
-    raise NotSignedIn("nobody can sign in yet")
+    session = await session_or_none(stores, text, now)
+    if session is None:
+        raise NotSignedIn("you are not signed in, or not any more")
+    if session.is_touch_due(now):
+        # A store that can be read but not written (a full disk) must not keep anybody out.
+        with contextlib.suppress(StoreUnavailable):
+            session = await stores.sessions.touch(session.token_hash, now) or session
+    actor = await _actor_or_none(stores, session)
+    if actor is None:
+        raise NotSignedIn("you are not signed in, or not any more")
+    return actor
 
 
 async def session_or_none(stores: Stores, text: str, now: datetime) -> UserSession | None:
-    """The live session of this text, for signing out; its use is not noted."""
-    raise NotImplementedError
+    """The live session of this text, its user aside; its use is not noted."""
+    hashed = secret_hash(text)
+    return await stores.sessions.get_or_none(hashed, now) if hashed is not None else None
 
 
 async def list_sessions(stores: Stores, user_id: UserId, now: datetime) -> list[UserSession]:
     """A user's live sessions, the most recently used first."""
-    raise NotImplementedError
+    return await stores.sessions.list_of_user(user_id, now)
 
 
-async def end_session(stores: Stores, session_id: SessionId, *, user_id: UserId | None = None) -> None:
+async def end_session(
+    stores: Stores, session_id: SessionId, now: datetime, *, user_id: UserId | None = None
+) -> None:
     """Ends one; whoever serves learns it within a second.
 
     Args:
@@ -38,18 +54,28 @@ async def end_session(stores: Stores, session_id: SessionId, *, user_id: UserId 
     Raises:
         NotFound: there is none, or it is somebody else's.
     """
-    raise NotImplementedError
+    if not is_uuid(session_id) or not await stores.sessions.delete(session_id, now, user_id):
+        raise NotFound("there is no such session")
 
 
 async def end_all_sessions(
-    stores: Stores, user_id: UserId, *, keep: SessionId | None = None
+    stores: Stores, user_id: UserId, now: datetime, *, keep: SessionId | None = None
 ) -> list[SessionId]:
     """Ends all of a user's but `keep`; says which."""
-    raise NotImplementedError
+    return await stores.sessions.delete_of_user(user_id, now, keep)
 
 
 async def end_sessions_of_idp(
-    stores: Stores, issuer: str, *, subject: str | None = None, idp_sid: str | None = None
+    stores: Stores, issuer: str, now: datetime, *, subject: str | None = None, idp_sid: str | None = None
 ) -> list[SessionId]:
     """What a back-channel logout names; says which ended. At least one of the two must be given."""
-    raise NotImplementedError
+    return await stores.sessions.delete_of_idp(issuer, subject, idp_sid, now)
+
+
+async def _actor_or_none(stores: Stores, session: UserSession) -> Actor | None:
+    async def look_up(tx: Tx) -> Actor | None:
+        return await actor_or_none(
+            tx, session.user_id, session.id, ALL_SCOPES, session.idle_expires_at, Via.SESSION
+        )
+
+    return await stores.read(look_up)

@@ -4,13 +4,28 @@ Issuer and subject together name a person (OIDC Core §5.7). An address only lea
 one that the provider has verified: it would otherwise be enough to claim somebody's address somewhere.
 """
 
+import contextlib
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from visiona.domain.errors import NotAllowed
-from visiona.domain.sessions import DEFAULT_LIMITS, SessionLimits, UserSession
-from visiona.domain.users import User
-from visiona.stores.interfaces import Stores
+from visiona.domain.errors import Invalid, NotAllowed
+from visiona.domain.ids import SessionId, UserId
+from visiona.domain.labels import label
+from visiona.domain.sessions import (
+    DEFAULT_LIMITS,
+    MAX_USER_AGENT_CHARACTERS,
+    Identity,
+    SessionLimits,
+    UserSession,
+    secret_hash,
+)
+from visiona.domain.users import User, normalised_email
+from visiona.services.minting import mint_id, mint_secret
+from visiona.services.users import add_account
+from visiona.stores.interfaces import MAX_ROWS, Stores, Tx
+
+MAX_SUBJECT_CHARACTERS = 255
+"""OpenID Connect Core §2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,4 +86,88 @@ async def sign_in(
         NotAllowed: the account is disabled, or the address belongs to an account that is not shown to be this person's.
         StoreUnavailable: nothing was begun.
     """
-    raise NotAllowed("nobody can sign in yet")
+    if not 0 < len(claims.subject) <= MAX_SUBJECT_CHARACTERS:
+        raise NotAllowed("the identity provider names nobody")
+
+    async def admit(tx: Tx) -> User:
+        return await _user_of(tx, claims, now)
+
+    user = await stores.write(admit)
+    text = mint_secret()
+    session = UserSession(
+        id=SessionId(mint_id(now)),
+        token_hash=secret_hash(text) or "",
+        user_id=user.id,
+        created_at=now,
+        last_seen_at=now,
+        idle=limits.idle,
+        absolute_expires_at=now + limits.absolute,
+        user_agent=label(browser.user_agent, MAX_USER_AGENT_CHARACTERS),
+        address=browser.address,
+        issuer=claims.issuer,
+        subject=claims.subject,
+        idp_sid=claims.idp_sid,
+        id_token=claims.id_token,
+    )
+    await stores.sessions.create(session)
+    await _end_replaced(stores, replaces, now)
+    return SignedIn(session, user, text)
+
+
+async def _user_of(tx: Tx, claims: Claims, now: datetime) -> User:
+    """The person's account; NotAllowed for a disabled one."""
+    identity = await tx.identities.get_or_none(claims.issuer, claims.subject)
+    if identity is not None:
+        user = await tx.users.get_or_none(identity.user_id)
+    else:
+        user = await _account_of_address(tx, claims)
+        if user is None:
+            user = _new_user(claims, now)
+            await add_account(tx, user)
+        await tx.identities.add(Identity(claims.issuer, claims.subject, user.id, now))
+    if user is None or user.disabled_at is not None:
+        raise NotAllowed("this account is disabled; ask whoever runs this server")
+    return user
+
+
+async def _account_of_address(tx: Tx, claims: Claims) -> User | None:
+    """The account that a person who is new here has already, by the address.
+
+    Raises:
+        NotAllowed: there is one, and nothing shows that it is this person's.
+    """
+    address = _address(claims)
+    user = await tx.users.by_email_or_none(address) if address is not None else None
+    if user is None:
+        return None
+    if not claims.email_verified:
+        raise NotAllowed(
+            f"there is an account for {address}, and the identity provider does not say that this address is yours"
+        )
+    known = await tx.identities.list_of_user(user.id, MAX_ROWS)
+    if any(identity.issuer == claims.issuer for identity in known):
+        # The provider gave the address to somebody else since.
+        raise NotAllowed(f"the account for {address} belongs to another person at this identity provider")
+    return user
+
+
+def _new_user(claims: Claims, now: datetime) -> User:
+    """An account for somebody new. An address that is not verified is not theirs to have it here either."""
+    user_id = UserId(mint_id(now))
+    address = _address(claims)
+    email = address if address is not None and claims.email_verified else f"{user_id}@visiona.local"
+    name = label(claims.name) or label((address or claims.subject).partition("@")[0]) or email
+    return User(user_id, email, name, None, False, now, None)
+
+
+def _address(claims: Claims) -> str | None:
+    with contextlib.suppress(Invalid):
+        return normalised_email(claims.email or "")
+    return None
+
+
+async def _end_replaced(stores: Stores, text: str | None, now: datetime) -> None:
+    hashed = secret_hash(text) if text is not None else None
+    old = await stores.sessions.get_or_none(hashed, now) if hashed is not None else None
+    if old is not None:
+        await stores.sessions.delete(old.id, now)

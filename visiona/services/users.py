@@ -38,12 +38,9 @@ async def add_user(
     address = normalised_email(email)
     shown = label(name) or label(address.partition("@")[0]) or address
     user = User(UserId(mint_id(now)), address, shown, password_hash, is_admin, now, None)
-    workspace = Workspace(WorkspaceId(mint_id(now)), shown, user.id, now, now)
 
     async def add(tx: Tx) -> None:
-        await tx.users.add(user)
-        await tx.workspaces.add(workspace)
-        await tx.workspaces.add_member(Membership(workspace.id, user.id, Role.OWNER, now))
+        await add_account(tx, user)
 
     try:
         await stores.write(add)
@@ -52,6 +49,16 @@ async def add_user(
             raise
         raise Conflict(f"there is an account for {address} already") from conflict
     return user
+
+
+async def add_account(tx: Tx, user: User) -> None:
+    """Puts an account and its personal workspace on record; raises StoreConflict(about="email")."""
+    workspace = Workspace(
+        WorkspaceId(mint_id(user.created_at)), user.name, user.id, user.created_at, user.created_at
+    )
+    await tx.users.add(user)
+    await tx.workspaces.add(workspace)
+    await tx.workspaces.add_member(Membership(workspace.id, user.id, Role.OWNER, user.created_at))
 
 
 async def list_users(stores: Stores) -> list[User]:
@@ -88,6 +95,8 @@ async def find_user(stores: Stores, email_or_id: str) -> User:
 async def disable_user(stores: Stores, user_id: UserId, now: datetime) -> bool:
     """From now on nothing of this user's works: sign-in, tokens, tunnels. False if it was so already.
 
+    Sessions are ended for good; what else there is works again once the account is enabled.
+
     Raises:
         NotFound: there is no such user.
     """
@@ -100,7 +109,9 @@ async def disable_user(stores: Stores, user_id: UserId, now: datetime) -> bool:
             await tx.notices.append(NoticeKind.USER_DISABLED, user_id, now)
         return changed
 
-    return await stores.write(disable)
+    changed = await stores.write(disable)
+    await stores.sessions.delete_of_user(user_id, now)
+    return changed
 
 
 async def enable_user(stores: Stores, user_id: UserId) -> bool:

@@ -22,7 +22,7 @@ class SessionStore(Protocol):
     """
 
     async def create(self, session: UserSession) -> None:
-        """Keeps it; beyond MAX_SESSIONS_PER_USER the user's least recently used ones are ended.
+        """Keeps it from its `created_at` on; beyond MAX_SESSIONS_PER_USER the user's least recently used ones are ended.
 
         Raises:
             StoreConflict: a session of this hash or id is there (about="session"), or there is no such user
@@ -42,7 +42,7 @@ class SessionStore(Protocol):
         """Notes a use: its idle time begins anew. None, and nothing is noted, if it is not live any more."""
         ...
 
-    async def delete(self, session_id: SessionId, user_id: UserId | None = None) -> bool:
+    async def delete(self, session_id: SessionId, at: datetime, user_id: UserId | None = None) -> bool:
         """Ends it; False if there is none, or it is not this user's."""
         ...
 
@@ -50,11 +50,15 @@ class SessionStore(Protocol):
         """The live ones, the most recently used first."""
         ...
 
-    async def delete_of_user(self, user_id: UserId, keep: SessionId | None = None) -> list[SessionId]:
+    async def delete_of_user(
+        self, user_id: UserId, at: datetime, keep: SessionId | None = None
+    ) -> list[SessionId]:
         """Ends all of a user's but `keep`; says which."""
         ...
 
-    async def delete_of_idp(self, issuer: str, subject: str | None, idp_sid: str | None) -> list[SessionId]:
+    async def delete_of_idp(
+        self, issuer: str, subject: str | None, idp_sid: str | None, at: datetime
+    ) -> list[SessionId]:
         """Ends those of the issuer that have the subject and the provider's session id, as far as they are given.
 
         ValueError where neither is: that would be everybody's.
@@ -112,8 +116,8 @@ class UserSessionRows(Protocol):
 
     async def by_id_or_none(self, session_id: SessionId) -> UserSession | None: ...
 
-    async def replace(self, session: UserSession) -> None:
-        """The one of the same id becomes this one."""
+    async def note_use(self, session: UserSession) -> None:
+        """The one of this id was last seen when this one was; nothing else of it changes."""
         ...
 
     async def remove(self, session_id: SessionId) -> None: ...
@@ -122,11 +126,9 @@ class UserSessionRows(Protocol):
         """Also those that are over, the most recently used first."""
         ...
 
-    async def list_of_idp(
-        self, issuer: str, subject: str | None, idp_sid: str | None, limit: int
-    ) -> list[UserSession]:
-        """Those that have what is given."""
-        ...
+    async def list_of_subject(self, issuer: str, subject: str, limit: int) -> list[UserSession]: ...
+
+    async def list_of_sid(self, issuer: str, idp_sid: str, limit: int) -> list[UserSession]: ...
 
     async def purge(self, ended_by: datetime, limit: int) -> int:
         """Forgets those that ended by themselves at that moment or before; says how many."""

@@ -39,8 +39,10 @@ async def home(stores: SqliteStores) -> Home:
 
 def damage(path: Path) -> None:
     """Overwrites what lies behind the schema."""
+    with closing(connect(path, "normal")) as connection:
+        (schema_pages,) = connection.execute("SELECT max(rootpage) FROM sqlite_schema").fetchone()
     content = bytearray(path.read_bytes())
-    content[4096 * 30 :] = b"\xaa" * (len(content) - 4096 * 30)
+    content[4096 * schema_pages :] = b"\xaa" * (len(content) - 4096 * schema_pages)
     path.write_bytes(content)
 
 

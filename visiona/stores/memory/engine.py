@@ -7,11 +7,14 @@ import trio
 
 from visiona.stores.inline import run_inline
 from visiona.stores.interfaces import Tx
+from visiona.stores.kept_sessions import KeptPendingLogins, KeptSessions
 from visiona.stores.memory.devices import MemoryDeviceEvents, MemoryDevices
 from visiona.stores.memory.notices import MemoryNotices
 from visiona.stores.memory.people import MemoryUsers, MemoryWorkspaces
+from visiona.stores.memory.sign_in import MemoryIdentities, MemoryPendingLogins, MemoryUserSessions
 from visiona.stores.memory.state import State
 from visiona.stores.memory.tokens import MemoryAccessTokens, MemoryPairingTokens, MemorySessionTokens
+from visiona.stores.sessions import PendingLoginStore, SessionStore
 
 T = TypeVar("T")
 
@@ -28,6 +31,9 @@ class MemoryTx:
         self.devices = MemoryDevices(state)
         self.device_events = MemoryDeviceEvents(state)
         self.notices = MemoryNotices(state)
+        self.identities = MemoryIdentities(state)
+        self.user_sessions = MemoryUserSessions(state)
+        self.pending_logins = MemoryPendingLogins(state)
 
 
 class MemoryStores:
@@ -36,6 +42,8 @@ class MemoryStores:
     def __init__(self) -> None:
         self._state = State()
         self._tx: Tx = MemoryTx(self._state)
+        self.sessions: SessionStore = KeptSessions(self)
+        self.pending_logins: PendingLoginStore = KeptPendingLogins(self)
 
     async def read(self, operation: Callable[[Tx], Awaitable[T]]) -> T:
         """See interfaces.Stores.read."""

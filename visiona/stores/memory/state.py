@@ -3,9 +3,10 @@
 from datetime import datetime, timedelta
 
 from visiona.domain.devices import Device, DeviceEvent
-from visiona.domain.ids import DeviceId, EventId, TokenId, UserId, WorkspaceId
+from visiona.domain.ids import DeviceId, EventId, SessionId, TokenId, UserId, WorkspaceId
 from visiona.domain.notices import Notice
 from visiona.domain.pairing import PairingToken
+from visiona.domain.sessions import Identity, PendingLogin, UserSession
 from visiona.domain.tokens import AccessToken, SessionToken
 from visiona.domain.users import User
 from visiona.domain.workspaces import Membership, Workspace
@@ -29,6 +30,10 @@ class State:
         self.session_tokens_by_hash: Table[str, TokenId] = Table(self.journal)
         self.devices: Table[DeviceId, Device] = Table(self.journal)
         self.device_events: Table[EventId, DeviceEvent] = Table(self.journal)
+        self.identities: Table[tuple[str, str], Identity] = Table(self.journal)
+        self.user_sessions: Table[SessionId, UserSession] = Table(self.journal)
+        self.user_sessions_by_hash: Table[str, SessionId] = Table(self.journal)
+        self.pending_logins: Table[str, PendingLogin] = Table(self.journal)
         self.notices: Table[int, Notice] = Table(self.journal)
 
     def need_user(self, user_id: UserId) -> None:

@@ -15,6 +15,8 @@ import trio
 
 from visiona.stores.inline import run_inline
 from visiona.stores.interfaces import Tx
+from visiona.stores.kept_sessions import KeptPendingLogins, KeptSessions
+from visiona.stores.sessions import PendingLoginStore, SessionStore
 from visiona.stores.sql.engine import Row, Value
 from visiona.stores.sql.sqlite_errors import is_busy, primary_code, translated
 from visiona.stores.sql.sqlite_file import connect
@@ -108,6 +110,8 @@ class SqliteStores:
         self._reading = SqliteTransaction(self._reader, may_write=False)
         self._write_tx: Tx = SqlTx(self._writing)
         self._read_tx: Tx = SqlTx(self._reading)
+        self.sessions: SessionStore = KeptSessions(self)
+        self.pending_logins: PendingLoginStore = KeptPendingLogins(self)
 
     def close(self) -> None:
         """Closes both connections; the last one of all programs also empties the log into the file."""

@@ -4,9 +4,12 @@ from visiona.stores.sql.access_tokens import SqlAccessTokens
 from visiona.stores.sql.device_events import SqlDeviceEvents
 from visiona.stores.sql.devices import SqlDevices
 from visiona.stores.sql.engine import SqlTransaction
+from visiona.stores.sql.identities import SqlIdentities
 from visiona.stores.sql.notices import SqlNotices
 from visiona.stores.sql.pairing_tokens import SqlPairingTokens
+from visiona.stores.sql.pending_logins import SqlPendingLogins
 from visiona.stores.sql.session_tokens import SqlSessionTokens
+from visiona.stores.sql.user_sessions import SqlUserSessions
 from visiona.stores.sql.users import SqlUsers
 from visiona.stores.sql.workspaces import SqlWorkspaces
 
@@ -23,3 +26,6 @@ class SqlTx:
         self.devices = SqlDevices(tx)
         self.device_events = SqlDeviceEvents(tx)
         self.notices = SqlNotices(tx)
+        self.identities = SqlIdentities(tx)
+        self.user_sessions = SqlUserSessions(tx)
+        self.pending_logins = SqlPendingLogins(tx)

@@ -1,0 +1,100 @@
+"""People's sessions in SQL."""
+
+from datetime import datetime, timedelta
+
+from visiona.domain.ids import SessionId, UserId
+from visiona.domain.sessions import UserSession
+from visiona.stores.sql.columns import to_micros, to_moment
+from visiona.stores.sql.engine import Row, SqlTransaction
+
+_COLUMNS = (
+    "id, token_hash, user_id, created_at, last_seen_at, idle, absolute_expires_at,"
+    " user_agent, address, issuer, subject, idp_sid, id_token"
+)
+_SELECT = f"SELECT {_COLUMNS} FROM user_sessions"
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class SqlUserSessions:
+    """See sessions.UserSessionRows."""
+
+    __slots__ = ("_tx",)
+
+    def __init__(self, tx: SqlTransaction) -> None:
+        self._tx = tx
+
+    async def add(self, session: UserSession) -> None:
+        await self._tx.execute(
+            f"""INSERT INTO user_sessions ({_COLUMNS}, ends_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)""",
+            session.id,
+            session.token_hash,
+            session.user_id,
+            to_micros(session.created_at),
+            to_micros(session.last_seen_at),
+            session.idle // _MICROSECOND,
+            to_micros(session.absolute_expires_at),
+            session.user_agent,
+            session.address,
+            session.issuer,
+            session.subject,
+            session.idp_sid,
+            session.id_token,
+            to_micros(session.idle_expires_at),
+        )
+
+    async def by_hash_or_none(self, token_hash: str) -> UserSession | None:
+        row = await self._tx.fetch_one(f"{_SELECT} WHERE token_hash = $1", token_hash)
+        return _session(row) if row is not None else None
+
+    async def by_id_or_none(self, session_id: SessionId) -> UserSession | None:
+        row = await self._tx.fetch_one(f"{_SELECT} WHERE id = $1", session_id)
+        return _session(row) if row is not None else None
+
+    async def note_use(self, session: UserSession) -> None:
+        await self._tx.execute(
+            "UPDATE user_sessions SET last_seen_at = $2, ends_at = $3 WHERE id = $1",
+            session.id,
+            to_micros(session.last_seen_at),
+            to_micros(session.idle_expires_at),
+        )
+
+    async def remove(self, session_id: SessionId) -> None:
+        await self._tx.execute("DELETE FROM user_sessions WHERE id = $1", session_id)
+
+    async def list_of_user(self, user_id: UserId, limit: int) -> list[UserSession]:
+        sql = f"{_SELECT} WHERE user_id = $1 ORDER BY last_seen_at DESC, id DESC LIMIT $2"
+        return [_session(row) for row in await self._tx.fetch_all(sql, user_id, limit)]
+
+    async def list_of_subject(self, issuer: str, subject: str, limit: int) -> list[UserSession]:
+        sql = f"{_SELECT} WHERE issuer = $1 AND subject = $2 ORDER BY last_seen_at DESC, id DESC LIMIT $3"
+        return [_session(row) for row in await self._tx.fetch_all(sql, issuer, subject, limit)]
+
+    async def list_of_sid(self, issuer: str, idp_sid: str, limit: int) -> list[UserSession]:
+        sql = f"{_SELECT} WHERE issuer = $1 AND idp_sid = $2 ORDER BY last_seen_at DESC, id DESC LIMIT $3"
+        return [_session(row) for row in await self._tx.fetch_all(sql, issuer, idp_sid, limit)]
+
+    async def purge(self, ended_by: datetime, limit: int) -> int:
+        sql = """DELETE FROM user_sessions WHERE token_hash IN
+            (SELECT token_hash FROM user_sessions WHERE ends_at <= $1 LIMIT $2)"""
+        return await self._tx.execute(sql, to_micros(ended_by), limit)
+
+
+def _session(row: Row) -> UserSession:
+    (session_id, token_hash, user_id, created_at, last_seen_at, idle, absolute, *words) = row
+    user_agent, address, issuer, subject, idp_sid, id_token = words
+    return UserSession(
+        id=SessionId(session_id),
+        token_hash=token_hash,
+        user_id=UserId(user_id),
+        created_at=to_moment(created_at),
+        last_seen_at=to_moment(last_seen_at),
+        idle=timedelta(microseconds=idle),
+        absolute_expires_at=to_moment(absolute),
+        user_agent=user_agent,
+        address=address,
+        issuer=issuer,
+        subject=subject,
+        idp_sid=idp_sid,
+        id_token=id_token,
+    )

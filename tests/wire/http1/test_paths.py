@@ -127,3 +127,8 @@ def test_h07_what_passes_has_no_dot_segment_however_often_it_is_decoded(rest: by
         assert path.count(b"/") == slashes
         assert not set(path) & set(b"\\\0")
         path = unquote_to_bytes(path)
+
+
+def test_a_refusal_is_a_sentence_for_a_person() -> None:
+    with pytest.raises(RemoteProtocolError, match="the path cannot be passed on, for it has a dot segment"):
+        agent_path(b"/p/../x", b"/p")

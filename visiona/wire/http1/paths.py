@@ -39,15 +39,15 @@ def agent_path(raw_target: bytes, prefix: bytes) -> bytes:
         RemoteProtocolError: kind `target`, status 400.
     """
     if not raw_target.startswith(prefix):
-        raise _refused("the target is not below the device's path")
+        raise _refused("another beginning than the device's path")
     rest = raw_target[len(prefix) :]
     if rest.translate(None, VISIBLE) or b"#" in rest:
-        raise _refused("the target has bytes that no target may have")
+        raise _refused("bytes that no target may have")
     path, mark, query = rest.partition(b"?")
     if not path:
         return b"/" + mark + query
     if path[0] != ord("/"):
-        raise _refused("the target is not below the device's path")
+        raise _refused("another beginning than the device's path")
     if b"%" in path or b"//" in path or b"/." in path or b"\\" in path:
         _check_path(path)
     return rest
@@ -68,10 +68,10 @@ def _check_path(path: bytes) -> None:
         try:
             decoded.decode()
         except UnicodeDecodeError:
-            raise _refused("the path is not UTF-8") from None
+            raise _refused("bytes that are not UTF-8") from None
         _check_segments(decoded, first=False)
         path = decoded
-    raise _refused("the path is encoded over and over")
+    raise _refused("an encoding within encodings")
 
 
 def _check_segments(path: bytes, *, first: bool) -> None:
@@ -84,5 +84,5 @@ def _check_segments(path: bytes, *, first: bool) -> None:
             raise _refused("a dot segment")
 
 
-def _refused(message: str) -> RemoteProtocolError:
-    return RemoteProtocolError(message, kind="target")
+def _refused(what: str) -> RemoteProtocolError:
+    return RemoteProtocolError(f"the path cannot be passed on, for it has {what}", kind="target")

@@ -1,13 +1,14 @@
 """Asking agents what they have, through their own tunnels."""
 
+import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 import trio
 import trio.testing
 from visiona.domain.devices import AcceleratorStatus, Device
-from visiona.relay.inventory import MAX_BODY_BYTES
+from visiona.relay.inventory import AGAIN_SECONDS, MAX_BODY_BYTES
 from visiona.tunnel.byte_stream import TunnelStream
 from visiona.tunnel.errors import TunnelClosed
 from visiona.tunnel.session import Tunnel
@@ -115,26 +116,75 @@ async def test_an_agent_that_says_nothing_at_all_is_not_waited_for(patient_clock
             assert live.tunnel.stream_count == 0
 
 
-async def test_a_scan_asks_again_and_a_reconnect_does_not(patient_clock: Clock) -> None:
+@contextlib.asynccontextmanager
+async def connected(relay: Running, paired: Paired, answer: Answer, asked: list[str]) -> AsyncIterator[None]:
+    """The device's agent while the block runs; then the device is offline."""
+    async with an_agent(relay, paired.token) as agent, trio.open_nursery() as nursery:
+        nursery.start_soon(serve, agent, answer, asked)
+        await until(lambda: relay.registry.online(paired.device.id))
+        yield
+        nursery.cancel_scope.cancel()
+    await until(lambda: not relay.registry.all())
+
+
+async def test_a_scan_asks_at_once(patient_clock: Clock) -> None:
     async with running() as relay:
         paired, asked = await pair(relay.stores, await a_home(relay.stores)), list[str]()
-        for _ in range(2):
-            async with an_agent(relay, paired.token) as agent, trio.open_nursery() as nursery:
-                nursery.start_soon(serve, agent, well_behaved, asked)
-                await until(lambda: relay.registry.online(paired.device.id) and len(asked) == 2)
-                await trio.sleep(1)
-                nursery.cancel_scope.cancel()
-            await until(lambda: not relay.registry.all())
-        assert len(asked) == 2
-        async with an_agent(relay, paired.token) as agent, trio.open_nursery() as nursery:
-            nursery.start_soon(serve, agent, well_behaved, asked)
-            await until(lambda: relay.registry.online(paired.device.id))
+        async with connected(relay, paired, well_behaved, asked):
+            await until(lambda: len(asked) == 2)
+            await trio.sleep(0.5)
             relay.relay.inventory.ask(paired.device.id)
             await until(lambda: len(asked) == 4)
-            nursery.cancel_scope.cancel()
         relay.relay.inventory.ask(paired.device.id)
         await trio.sleep(1)
         assert len(asked) == 4
+
+
+async def test_a_device_that_comes_back_with_other_accelerators_is_asked_again(patient_clock: Clock) -> None:
+    def without(path: str) -> bytes:
+        return http(b'{"data": []}')
+
+    async with running() as relay:
+        paired, asked = await pair(relay.stores, await a_home(relay.stores)), list[str]()
+        async with connected(relay, paired, well_behaved, asked):
+            await until(lambda: len(asked) == 2)
+            await trio.sleep(0.1)
+        assert len((await device_of(relay, paired)).accelerators) == 1
+        async with connected(relay, paired, without, asked):
+            await trio.sleep(AGAIN_SECONDS + 1)
+            assert (await device_of(relay, paired)).accelerators == ()
+        assert len(asked) == 4
+
+
+async def test_t41_a_device_that_flaps_is_asked_once_in_a_few_seconds(patient_clock: Clock) -> None:
+    async with running() as relay:
+        paired, asked = await pair(relay.stores, await a_home(relay.stores)), list[str]()
+        began = trio.current_time()
+        for _ in range(6):
+            async with connected(relay, paired, well_behaved, asked):
+                await trio.sleep(0.5)
+        assert trio.current_time() - began < AGAIN_SECONDS
+        assert len(asked) == 2
+
+
+async def test_what_comes_by_a_replaced_tunnel_does_not_cover_what_the_new_one_says(
+    patient_clock: Clock,
+) -> None:
+    async with running() as relay:
+        paired, asked = await pair(relay.stores, await a_home(relay.stores)), list[str]()
+        async with an_agent(relay, paired.token) as old:
+            first = await old.accept()
+            await first.send_all(http(b"{}"))
+            second = await old.accept()
+            async with connected(relay, paired, lambda path: http(b'{"data": []}'), asked):
+                # The old agent answers only now, in its grace.
+                await second.send_all(http(json.dumps(DEVICES).encode()))
+                await trio.sleep(1)
+                assert (await device_of(relay, paired)).accelerators == ()
+                assert asked == []
+                await trio.sleep(AGAIN_SECONDS + 1)
+                assert (await device_of(relay, paired)).accelerators == ()
+        assert asked == ["/api/system/info", "/api/devices"]
 
 
 async def test_a_store_that_is_down_costs_only_the_inventory(patient_clock: Clock) -> None:

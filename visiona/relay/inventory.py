@@ -5,6 +5,7 @@ time, and a flapping one not again and again.
 """
 
 import logging
+import math
 
 import h11
 import trio
@@ -29,35 +30,37 @@ AT_ONE_TIME = 8
 """Devices asked at once: a thousand that come back together are done in a few seconds, beside everything else."""
 
 MAX_WAITING = 10_000
-AGAIN_SECONDS = 60.0
-"""A device that reconnects is not asked again before; a scan is always followed by a question."""
+AGAIN_SECONDS = 5.0
+"""A device that reconnects is not asked again before; it is asked then. After a scan it is asked at once."""
 
 _HEADERS = [("Host", "localhost"), ("Accept", "application/json"), ("Connection", "close")]
 
 
 class Inventory:
-    """Asks devices. Give `watch` to the registry's watchers."""
+    """Asks devices, each about one thing at a time, so that the newest answer is the one that stays.
+
+    Give `watch` to the registry's watchers.
+    """
 
     def __init__(self, settings: RelaySettings, stores: Stores, registry: Registry) -> None:
         self._seconds = settings.inventory_seconds
         self._stores = stores
         self._registry = registry
         self._asked_at: dict[DeviceId, float] = {}
-        self._waiting: dict[DeviceId, None] = {}
+        self._due_at: dict[DeviceId, float] = {}
+        self._running: set[DeviceId] = set()
         self._wake = trio.Event()
 
     def watch(self, change: StatusChange) -> None:
-        """Asks a device whose tunnel came up, unless it was asked a moment ago."""
+        """Asks a device whose tunnel came up; a moment later, if it was asked a moment ago."""
         if change.cause is None:
-            asked_at = self._asked_at.get(change.live.device_id)
-            if asked_at is None or trio.current_time() - asked_at >= AGAIN_SECONDS:
-                self.ask(change.live.device_id)
+            device_id = change.live.device_id
+            asked_at = self._asked_at.get(device_id, -math.inf)
+            self._plan(device_id, max(trio.current_time(), asked_at + AGAIN_SECONDS))
 
     def ask(self, device_id: DeviceId) -> None:
         """Asks soon; nothing happens if it is offline then."""
-        if len(self._waiting) < MAX_WAITING:
-            self._waiting[device_id] = None
-            self._wake.set()
+        self._plan(device_id, trio.current_time())
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Asks until cancelled."""
@@ -65,14 +68,28 @@ class Inventory:
         async with trio.open_nursery() as nursery:
             task_status.started()
             while True:
-                await self._wake.wait()
                 self._wake = trio.Event()
-                while self._waiting:
+                for device_id in self._ready():
                     await turns.acquire()
-                    device_id = next(iter(self._waiting))
-                    del self._waiting[device_id]
+                    del self._due_at[device_id]
+                    self._running.add(device_id)
                     nursery.start_soon(self._ask_one, device_id, turns)
                 self._forget_old()
+                with trio.move_on_at(self._next_at()):
+                    await self._wake.wait()
+
+    def _plan(self, device_id: DeviceId, at: float) -> None:
+        known = self._due_at.get(device_id)
+        if known is not None or len(self._due_at) < MAX_WAITING:
+            self._due_at[device_id] = at if known is None else min(at, known)
+            self._wake.set()
+
+    def _ready(self) -> list[DeviceId]:
+        now = trio.current_time()
+        return [one for one, at in self._due_at.items() if at <= now and one not in self._running]
+
+    def _next_at(self) -> float:
+        return min((at for one, at in self._due_at.items() if one not in self._running), default=math.inf)
 
     async def _ask_one(self, device_id: DeviceId, turns: trio.Semaphore) -> None:
         try:
@@ -84,13 +101,18 @@ class Inventory:
             logger.info("an inventory was not kept", extra={"device_id": device_id})
         finally:
             turns.release()
+            self._running.discard(device_id)
+            self._wake.set()
 
     async def _ask_and_keep(self, live: LiveTunnel) -> None:
         info = parse_json(await get(live, "/api/system/info", self._seconds) or b"")
         found = accelerators(parse_json(await get(live, "/api/devices", self._seconds) or b""))
-        if found is not None:
-            version = live.agent_version or agent_version(info)
-            await record_inventory(self._stores, live.device_id, found, clock.now(), agent_version=version)
+        now_live = self._registry.online(live.device_id)
+        if found is None or (now_live is not None and now_live is not live):
+            # What came by a tunnel that was replaced is old; the new one is asked next.
+            return
+        version = live.agent_version or agent_version(info)
+        await record_inventory(self._stores, live.device_id, found, clock.now(), agent_version=version)
 
     def _forget_old(self) -> None:
         now = trio.current_time()

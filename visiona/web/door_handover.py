@@ -125,15 +125,27 @@ class HandedStream:
 
 
 class HandedServer(TCPServer):
-    """Hypercorn's connection class, which tells its stream when an answer is out."""
+    """Hypercorn's connection class, which tells its stream when an answer is out, and ends when its client has left.
+
+    Hypercorn's own waits on for a request until its idle time is over, with the socket and a task (0.18).
+    """
 
     stream: HandedStream  # type: ignore[assignment]
+    _client_has_left = False
 
     async def protocol_send(self, event: Event) -> None:
         """See TCPServer."""
+        is_idle = isinstance(event, Updated) and event.idle
+        if is_idle and self._client_has_left:
+            return
         await super().protocol_send(event)
-        if isinstance(event, Updated) and event.idle:
+        if is_idle:
             self.stream.answered()
+
+    async def _read_data(self) -> None:
+        await super()._read_data()
+        self._client_has_left = True
+        await self.idle_task.stop()
 
 
 class Hypercorn:

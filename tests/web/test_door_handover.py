@@ -1,0 +1,91 @@
+"""Connections that Hypercorn serves: what their clients do, and what is left of it."""
+
+import socket
+import struct
+
+import pytest
+import trio
+import trio.testing
+from visiona.tunnel.byte_stream import TunnelStream
+from visiona.web.door_checked import MAX_AHEAD_BYTES
+
+from tests.web.device_rig import Rig, WebClient, echo, finish, open_rig, read_request
+
+LAYERS = ["door", "asgi"]
+UPGRADE = (
+    "Connection: Upgrade",
+    "Upgrade: websocket",
+    "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+)
+
+
+async def tasks() -> int:
+    await trio.testing.wait_all_tasks_blocked(0.05)
+    return trio.lowlevel.current_statistics().tasks_living
+
+
+def reset(client: WebClient) -> None:
+    """Leaves without a word."""
+    assert isinstance(client.stream, trio.SocketStream)
+    client.stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.stream.socket.close()
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize("line", ["GET /api/of/the/site", "GET ~/of/the/device"])
+async def test_h11_who_leaves_between_two_requests_leaves_nothing_behind(layer: str, line: str) -> None:
+    async with open_rig(layer, echo) as rig:
+        before = await tasks()
+        for _ in range(10):
+            client = await rig.connect()
+            await client.ask(rig.request(line))
+            await trio.testing.wait_all_tasks_blocked()
+            await client.aclose()
+        assert await tasks() == before
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize("ahead", [1, 2 * MAX_AHEAD_BYTES])
+async def test_h11_who_resets_with_requests_sent_ahead_leaves_nothing_behind(layer: str, ahead: int) -> None:
+    answering, go_on = trio.Event(), trio.Event()
+
+    async def slow(stream: TunnelStream) -> None:
+        await read_request(stream)
+        answering.set()
+        await go_on.wait()
+        await stream.send_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        await finish(stream)
+
+    async with open_rig(layer, slow) as rig:
+        before = await tasks()
+        client = await rig.connect()
+        request = rig.request("GET ~/slow")
+        await client.send(request + request + request[:-2] + b"X: " + b"a" * ahead)
+        await answering.wait()
+        await trio.testing.wait_all_tasks_blocked(0.05)
+        reset(client)
+        await trio.testing.wait_all_tasks_blocked(0.05)
+        go_on.set()
+        await trio.testing.wait_all_tasks_blocked(0.05)
+        rig.pass_seconds(6)
+        assert await tasks() == before
+        assert (len(rig.registry.calls), rig.live.tunnel.stream_count) == (0, 0)
+
+
+async def _open_websocket(rig: Rig, ahead: bytes) -> WebClient:
+    client = await rig.connect()
+    await client.send(rig.request("GET ~/ws", *UPGRADE) + ahead)
+    return client
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+async def test_h14_what_is_sent_ahead_of_a_websocket_that_is_refused_is_no_request(layer: str) -> None:
+    async with open_rig(layer, echo) as rig:
+        before = await tasks()
+        client = await _open_websocket(rig, b"\x81\x80\0\0\0\0")
+        assert (await client.answer()).status == 200
+        await client.rest()
+        await trio.aclose_forcefully(client.stream)
+        rig.pass_seconds(6)
+        assert await tasks() == before

@@ -49,6 +49,8 @@ def test_p08_the_list_never_holds_a_token(visiona: Run) -> None:
         (("--user", "ada@example.com", "--name", "x", "--ttl", "0d"), 2),
         (("--user", "ada@example.com", "--name", "x", "--ttl", "99999w"), 2),
         (("--user", "ada@example.com", "--name", "x", "--scope", "all"), 2),
+        (("--user", "ada@example.com", "--name", "x", "--scope", ""), 2),
+        (("--user", "ada@example.com", "--name", "x", "--scope", " ,"), 2),
     ],
 )
 def test_mistakes_are_sentences(visiona: Run, options: tuple[str, ...], code: int) -> None:

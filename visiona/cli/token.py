@@ -120,6 +120,9 @@ def _scopes(text: str) -> list[Scope]:
     """One scope, or several with commas between."""
     known = {scope.value: scope for scope in Scope}
     names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        # An empty variable in a script must not end as a token for everything.
+        raise argparse.ArgumentTypeError("name at least one scope, or leave --scope out for all of them")
     if unknown := [name for name in names if name not in known]:
         raise argparse.ArgumentTypeError(f"no such scope: {unknown[0]}; use {', '.join(known)}")
     return [known[name] for name in names]

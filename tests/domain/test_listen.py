@@ -1,5 +1,5 @@
 import pytest
-from visiona.domain.listen import ListenAddress
+from visiona.domain.listen import ListenAddress, reachable_url
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,16 @@ def test_host_and_port_are_read_and_written_back(text: str, host: str | None, po
 def test_anything_else_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(ValueError, match=r"expected host:port|port must be"):
         ListenAddress.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("0.0.0.0", "http://127.0.0.1:1"),
+        ("::", "http://127.0.0.1:1"),
+        ("::1", "http://[::1]:1"),
+        ("10.0.0.7", "http://10.0.0.7:1"),
+    ],
+)
+def test_what_listens_everywhere_is_reached_by_loopback(host: str, url: str) -> None:
+    assert reachable_url("http", host, 1) == url

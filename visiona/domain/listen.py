@@ -38,3 +38,10 @@ class ListenAddress:
     def __str__(self) -> str:
         host = self.host or ""
         return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+
+
+def reachable_url(scheme: str, host: str, port: int) -> str:
+    """The URL by which this machine itself reaches what is bound to `host`, which may be every address."""
+    if host in {"::", "0.0.0.0"}:  # noqa: S104 - compared, not bound
+        host = "127.0.0.1"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"

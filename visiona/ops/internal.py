@@ -13,7 +13,7 @@ from typing import NamedTuple
 import h11
 import trio
 
-from visiona.domain.listen import ListenAddress
+from visiona.domain.listen import ListenAddress, reachable_url
 from visiona.domain.request_ids import request_id_or_none
 from visiona.ops.health import Check, Health, HealthBoard
 from visiona.ops.metrics import CONTENT_TYPE, Metrics
@@ -60,7 +60,7 @@ async def serve_internal(
 
 def _url(bound: trio.socket.SocketType) -> str:
     host, port = bound.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return reachable_url("http", host, port)
 
 
 def answers_for(board: HealthBoard, metrics: Metrics) -> Mapping[str, Callable[[], Answer]]:

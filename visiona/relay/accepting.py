@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import trio
 
-from visiona.domain.listen import ListenAddress
+from visiona.domain.listen import ListenAddress, reachable_url
 
 logger = logging.getLogger(__name__)
 
@@ -77,9 +77,7 @@ def _listening(family: int, host: str, port: int, *, dual_stack: bool = False) -
 def url_of(scheme: str, listener: socket.socket) -> str:
     """An address by which this machine reaches the port."""
     host, port = listener.getsockname()[:2]
-    if host in {"::", "0.0.0.0"}:  # noqa: S104 - compared, not bound
-        host = "127.0.0.1"
-    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+    return reachable_url(scheme, host, port)
 
 
 async def accept_forever(listeners: Sequence[socket.socket], on_accepted: OnAccepted) -> None:

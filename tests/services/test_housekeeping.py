@@ -2,6 +2,7 @@ from datetime import timedelta
 
 import pytest
 from visiona.domain.notices import NoticeKind
+from visiona.domain.one_time_links import ONE_TIME_LINK_TTL, LinkPurpose, OneTimeLink
 from visiona.domain.sessions import PENDING_LOGIN_TTL, PendingLogin
 from visiona.services import housekeeping
 from visiona.services.housekeeping import purge_expired
@@ -31,12 +32,15 @@ async def test_what_nobody_asks_for_any_more_is_forgotten(
         await stores.pending_logins.create(
             PendingLogin(new_hash(), "b", "n", "v", "/", at, at + PENDING_LOGIN_TTL)
         )
+        link = OneTimeLink(new_hash(), LinkPurpose.FIRST_ADMIN, None, at, at + ONE_TIME_LINK_TTL)
+        await stores.write(lambda tx, link=link: tx.one_time_links.add(link))
     assert await purge_expired(stores, NOW) == {
         "session_tokens": 1,
         "pairing_tokens": 5,
         "access_tokens": 1,
         "sessions": 2,
         "pending_logins": 2,
+        "one_time_links": 2,
         "device_events": 1,
         "notices": 2,
     }

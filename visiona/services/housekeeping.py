@@ -39,6 +39,7 @@ async def purge_expired(stores: Stores, now: datetime) -> dict[str, int]:
         ),
         "sessions": await _purge_all(lambda: stores.sessions.purge(now, BATCH_ROWS)),
         "pending_logins": await _purge_all(lambda: stores.pending_logins.purge(now, BATCH_ROWS)),
+        "one_time_links": await _purge(stores, lambda tx: tx.one_time_links.purge(now, BATCH_ROWS)),
         "device_events": await _purge(
             stores, lambda tx: tx.device_events.purge(now - KEEP_EVENTS, BATCH_ROWS)
         ),

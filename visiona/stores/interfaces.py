@@ -24,6 +24,7 @@ from visiona.domain.pairing import PairingToken
 from visiona.domain.tokens import AccessToken, SessionToken
 from visiona.domain.users import User
 from visiona.domain.workspaces import Membership, Workspace
+from visiona.stores.one_time_links import OneTimeLinkStore
 from visiona.stores.sessions import (
     IdentityStore,
     PendingLoginRows,
@@ -58,6 +59,10 @@ class UserStore(Protocol):
         ...
 
     async def set_password_hash(self, user_id: UserId, password_hash: str | None) -> bool: ...
+
+    async def any_with_password(self) -> bool:
+        """Whether anybody has one, disabled accounts included."""
+        ...
 
 
 class WorkspaceStore(Protocol):
@@ -314,6 +319,8 @@ class Tx(Protocol):
     def user_sessions(self) -> UserSessionRows: ...
     @property
     def pending_logins(self) -> PendingLoginRows: ...
+    @property
+    def one_time_links(self) -> OneTimeLinkStore: ...
 
 
 class Stores(Protocol):

@@ -3,7 +3,7 @@ from visiona.domain.ids import UserId
 from visiona.stores.errors import StoreConflict
 from visiona.stores.interfaces import Stores
 
-from tests.support.nouns import LATER, NOW, a_user, put
+from tests.support.nouns import LATER, NOW, Home, a_user, put
 
 
 async def test_a_user_comes_back_as_it_went_in(stores: Stores) -> None:
@@ -62,3 +62,11 @@ async def test_nobody_can_be_neither_found_nor_changed(stores: Stores) -> None:
     assert not await stores.write(lambda tx: tx.users.set_disabled(nobody, NOW))
     assert not await stores.write(lambda tx: tx.users.set_disabled(nobody, None))
     assert not await stores.write(lambda tx: tx.users.set_password_hash(nobody, "hash"))
+
+
+async def test_it_is_known_whether_anybody_has_a_password(stores: Stores, home: Home) -> None:
+    assert not await stores.read(lambda tx: tx.users.any_with_password())
+    await stores.write(lambda tx: tx.users.set_password_hash(home.user.id, "hash"))
+    assert await stores.read(lambda tx: tx.users.any_with_password())
+    await stores.write(lambda tx: tx.users.set_disabled(home.user.id, LATER))
+    assert await stores.read(lambda tx: tx.users.any_with_password())

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from visiona.domain.access import ALL_SCOPES
 from visiona.domain.causes import Cause
-from visiona.services import device_timeline, devices, identify, tokens, users
+from visiona.services import device_timeline, devices, identify, one_time_links, tokens, users
 from visiona.services.exchange_token import DeviceClaims, exchange
 from visiona.services.housekeeping import purge_expired
 from visiona.services.pair_device import create_pairing_token, list_pairing_tokens, revoke_pairing_token
@@ -20,8 +20,13 @@ from visiona.stores.sql.sqlite import SqliteStores
 
 from tests.support.nouns import NOW, Home, a_home, put
 
-# Housekeeping walks what it forgets; both are small and it is done once an hour.
-MAY_SCAN = ("DELETE FROM access_tokens", "DELETE FROM notices")
+# Housekeeping walks what it forgets; both are small and it is done once an hour. Whether anybody has a password is
+# answered by the first entry of an index that holds nobody else.
+MAY_SCAN = (
+    "DELETE FROM access_tokens",
+    "DELETE FROM notices",
+    "SELECT id FROM users WHERE password_hash IS NOT NULL LIMIT 1",
+)
 
 
 @pytest.fixture
@@ -60,6 +65,10 @@ async def do_everything(stores: SqliteStores) -> None:
     await devices.unpair(stores, actor, device_id, NOW)
     await stores.read(lambda tx: tx.notices.after(0, 10))
     await tokens.revoke_access_token(stores, made.token.id, NOW)
+    await one_time_links.mint_first_admin_link(stores, NOW)
+    link = await one_time_links.mint_sign_in_link(stores, user.id, NOW)
+    await one_time_links.user_of_link(stores, link.text, NOW)
+    await one_time_links.redeem_sign_in_link(stores, link.text, "hash", NOW)
     await users.disable_user(stores, user.id, NOW)
     await users.enable_user(stores, user.id)
     await purge_expired(stores, NOW)

@@ -10,6 +10,7 @@ from visiona.stores.interfaces import Tx
 from visiona.stores.kept_sessions import KeptPendingLogins, KeptSessions
 from visiona.stores.memory.devices import MemoryDeviceEvents, MemoryDevices
 from visiona.stores.memory.notices import MemoryNotices
+from visiona.stores.memory.one_time_links import MemoryOneTimeLinks
 from visiona.stores.memory.people import MemoryUsers, MemoryWorkspaces
 from visiona.stores.memory.sign_in import MemoryIdentities, MemoryPendingLogins, MemoryUserSessions
 from visiona.stores.memory.state import State
@@ -34,6 +35,7 @@ class MemoryTx:
         self.identities = MemoryIdentities(state)
         self.user_sessions = MemoryUserSessions(state)
         self.pending_logins = MemoryPendingLogins(state)
+        self.one_time_links = MemoryOneTimeLinks(state)
 
 
 class MemoryStores:

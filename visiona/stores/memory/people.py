@@ -46,6 +46,9 @@ class MemoryUsers:
         self._users.put(user_id, replace(user, password_hash=password_hash))
         return True
 
+    async def any_with_password(self) -> bool:
+        return any(user.password_hash is not None for user in self._users.rows())
+
 
 class MemoryWorkspaces:
     """See interfaces.WorkspaceStore."""

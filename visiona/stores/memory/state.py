@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from visiona.domain.devices import Device, DeviceEvent
 from visiona.domain.ids import DeviceId, EventId, SessionId, TokenId, UserId, WorkspaceId
 from visiona.domain.notices import Notice
+from visiona.domain.one_time_links import OneTimeLink
 from visiona.domain.pairing import PairingToken
 from visiona.domain.sessions import Identity, PendingLogin, UserSession
 from visiona.domain.tokens import AccessToken, SessionToken
@@ -33,6 +34,7 @@ class State:
         self.identities: Table[tuple[str, str], Identity] = Table(self.journal)
         self.user_sessions: Table[SessionId, UserSession] = Table(self.journal)
         self.user_sessions_by_hash: Table[str, SessionId] = Table(self.journal)
+        self.one_time_links: Table[str, OneTimeLink] = Table(self.journal)
         self.pending_logins: Table[str, PendingLogin] = Table(self.journal)
         self.notices: Table[int, Notice] = Table(self.journal)
 

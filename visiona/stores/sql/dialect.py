@@ -43,6 +43,7 @@ SQLITE = Dialect(
         ("identities.", "identity"),
         ("user_sessions.", "session"),
         ("pending_logins.", "state"),
+        ("one_time_links.link_hash", "link"),
         (".token_hash", "token"),
         ("_tokens.id", "token"),
         ("_ttl", "ttl"),

@@ -6,6 +6,7 @@ from visiona.stores.sql.devices import SqlDevices
 from visiona.stores.sql.engine import SqlTransaction
 from visiona.stores.sql.identities import SqlIdentities
 from visiona.stores.sql.notices import SqlNotices
+from visiona.stores.sql.one_time_links import SqlOneTimeLinks
 from visiona.stores.sql.pairing_tokens import SqlPairingTokens
 from visiona.stores.sql.pending_logins import SqlPendingLogins
 from visiona.stores.sql.session_tokens import SqlSessionTokens
@@ -29,3 +30,4 @@ class SqlTx:
         self.identities = SqlIdentities(tx)
         self.user_sessions = SqlUserSessions(tx)
         self.pending_logins = SqlPendingLogins(tx)
+        self.one_time_links = SqlOneTimeLinks(tx)

@@ -57,6 +57,10 @@ class SqlUsers:
         sql = "UPDATE users SET password_hash = $2 WHERE id = $1"
         return await self._tx.execute(sql, user_id, password_hash) == 1
 
+    async def any_with_password(self) -> bool:
+        sql = "SELECT id FROM users WHERE password_hash IS NOT NULL LIMIT 1"
+        return await self._tx.fetch_one(sql) is not None
+
 
 def _user(row: Row) -> User:
     user_id, email, name, password_hash, is_admin, created_at, disabled_at = row

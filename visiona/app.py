@@ -107,8 +107,13 @@ async def _serve(
 
             relay_url = relay_url_from(settings.relay.public_url, settings.web.public_url, relay_bound[0])
             limits = ExchangeLimits(enabled=settings.web.rate_limits)
-            routes = api_routes(stores, registry, revoking, limits, board, relay_url=relay_url)
-            access = Access(callers, registry, stores, lambda live: relay.inventory.ask(live.device_id))
+            inventory = relay.inventory
+            access = Access(
+                callers, registry, stores, lambda live: inventory.ask(live.device_id), inventory.settled
+            )
+            routes = api_routes(
+                stores, registry, revoking, limits, board, relay_url=relay_url, settle=access.settle
+            )
             site = build_site(settings.web, callers, routes)
             proxy = Proxy(site, access, sweeper, outside=Outside.from_web(settings.web))
             async with trio.open_nursery() as doors:

@@ -140,6 +140,31 @@ async def test_a_scan_asks_at_once(patient_clock: Clock) -> None:
         assert len(asked) == 4
 
 
+async def test_what_a_scan_found_can_be_waited_for(patient_clock: Clock) -> None:
+    async with running() as relay:
+        inventory = relay.relay.inventory
+        paired, asked, said = (
+            await pair(relay.stores, await a_home(relay.stores)),
+            list[str](),
+            [b'{"data": []}'],
+        )
+        async with connected(relay, paired, lambda path: http(said[0]), asked):
+            await inventory.settled(paired.device.id)
+            said[0] = json.dumps(DEVICES).encode()
+            inventory.ask(paired.device.id)
+            await inventory.settled(paired.device.id)
+            assert len((await device_of(relay, paired)).accelerators) == 1
+            # A question that is already under way may have been asked too early; the next one counts.
+            said[0] = b'{"data": []}'
+            inventory.ask(paired.device.id)
+            await trio.lowlevel.checkpoint()
+            inventory.ask(paired.device.id)
+            await inventory.settled(paired.device.id)
+            assert (await device_of(relay, paired)).accelerators == ()
+        inventory.ask(paired.device.id)
+        await inventory.settled(paired.device.id)
+
+
 async def test_a_device_that_comes_back_with_other_accelerators_is_asked_again(patient_clock: Clock) -> None:
     def without(path: str) -> bytes:
         return http(b'{"data": []}')

@@ -1,13 +1,15 @@
 from dataclasses import replace
 
 import pytest
+import trio
+import trio.testing
 from visiona.domain.access import Scope
 from visiona.domain.causes import Cause
 from visiona.domain.devices import Accelerator
 from visiona.domain.errors import Conflict, DeviceOffline, NotAllowed, NotFound, NotSignedIn
 from visiona.relay.registry import Registry
 from visiona.web.callers import Credentials
-from visiona.web.proxy_access import Access, check_origin
+from visiona.web.proxy_access import SETTLE_SECONDS, Access, Allowed, check_origin
 from visiona.web.targets import Target
 
 from tests.web.device_rig import (
@@ -53,6 +55,54 @@ async def test_the_warm_path_asks_nobody() -> None:
     world.stores.known.clear()
     assert world.access.known(MINE, to(ONE)) == first
     assert first.device_prefix == f"/api/devices/{ONE}/proxy".encode()
+
+
+class Digesting:
+    """A scan of the device that is digested once `done` is set."""
+
+    def __init__(self, world: World) -> None:
+        self.world, self.done, self.waited = world, trio.Event(), list[str]()
+        world.access = Access(world.callers, world.registry, world.stores, None, self.settled)  # type: ignore[arg-type]
+
+    async def settled(self, device_id: str) -> None:
+        self.waited.append(device_id)
+        await self.done.wait()
+        found = Accelerator("kl520-0", "KL520", "KL520")
+        self.world.stores.known[ONE] = device_record(ONE, accelerators=(found,))
+
+
+@pytest.mark.parametrize(
+    "target", [to(ONE, b"", verb=b"connect"), to(None, b"", verb=b"connect", local_id="kl520-0")]
+)
+async def test_a_verb_behind_a_scan_waits_for_what_the_scan_found(target: Target) -> None:
+    world = World(ONE)
+    digesting, answers = Digesting(world), list[Allowed]()
+
+    async def ask() -> None:
+        answers.append(await world.access.resolve(MINE, target))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ask)
+        await trio.testing.wait_all_tasks_blocked()
+        assert answers == []
+        digesting.done.set()
+    assert answers[0].target.agent_target == b"/api/devices/kl520-0/connect"
+
+
+async def test_a_scan_that_is_never_digested_is_not_waited_for_for_ever(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    world = World(ONE)
+    digesting = Digesting(world)
+    with pytest.raises(NotFound, match="scan first"):
+        await world.access.resolve(MINE, to(ONE, b"", verb=b"connect"))
+    assert trio.current_time() == pytest.approx(SETTLE_SECONDS, abs=0.1)
+    # Nobody learns from the time it takes that somebody else's device is being scanned.
+    with pytest.raises(NotFound):
+        await world.access.resolve(THEIRS, to(ONE, b"", verb=b"connect"))
+    # What needs no accelerator does not wait.
+    await world.access.resolve(MINE, to(ONE))
+    assert digesting.waited == [ONE]
 
 
 async def test_h08_a_stranger_cannot_tell_a_device_from_none() -> None:

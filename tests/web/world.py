@@ -126,6 +126,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.registry = Registry(now=self.now)
+        self.waited_for: list[tuple[UserId, DeviceId | None]] = []
         self.board = HealthBoard(self.now)
         self.callers = Callers(self.stores, now=self.now)
         self.revoking = Revoking(self.callers, self.registry, self.now)
@@ -140,10 +141,14 @@ class World:
                 self.limits,
                 self.board,
                 relay_url=RELAY_URL,
+                settle=self._settle,
                 now=self.now,
             ),
         )
         self.client = self.site.test_client()
+
+    async def _settle(self, actor: Actor, device_id: DeviceId | None) -> None:
+        self.waited_for.append((actor.user_id, device_id))
 
     async def ask(self, method: str, path: str, **options: Any) -> Answer:
         response: Response = await self.client.open(path, method=method, **options)

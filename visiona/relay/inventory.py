@@ -48,7 +48,8 @@ class Inventory:
         self._registry = registry
         self._asked_at: dict[DeviceId, float] = {}
         self._due_at: dict[DeviceId, float] = {}
-        self._running: set[DeviceId] = set()
+        self._running: dict[DeviceId, trio.Event] = {}
+        self._awaited: dict[DeviceId, trio.Event] = {}
         self._wake = trio.Event()
 
     def watch(self, change: StatusChange) -> None:
@@ -59,8 +60,16 @@ class Inventory:
             self._plan(device_id, max(trio.current_time(), asked_at + AGAIN_SECONDS))
 
     def ask(self, device_id: DeviceId) -> None:
-        """Asks soon; nothing happens if it is offline then."""
+        """Asks soon; nothing happens if it is offline then. From now on `settled` waits for it."""
         self._plan(device_id, trio.current_time())
+        if device_id in self._due_at:
+            self._awaited.setdefault(device_id, trio.Event())
+
+    async def settled(self, device_id: DeviceId) -> None:
+        """Waits until what was asked for is known, or is known not to come; give it a deadline."""
+        await trio.lowlevel.checkpoint()
+        while (event := self._awaited.get(device_id, self._running.get(device_id))) is not None:
+            await event.wait()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Asks until cancelled."""
@@ -72,7 +81,7 @@ class Inventory:
                 for device_id in self._ready():
                     await turns.acquire()
                     del self._due_at[device_id]
-                    self._running.add(device_id)
+                    self._running[device_id] = self._awaited.pop(device_id, trio.Event())
                     nursery.start_soon(self._ask_one, device_id, turns)
                 self._forget_old()
                 with trio.move_on_at(self._next_at()):
@@ -101,7 +110,7 @@ class Inventory:
             logger.info("an inventory was not kept", extra={"device_id": device_id})
         finally:
             turns.release()
-            self._running.discard(device_id)
+            self._running.pop(device_id).set()
             self._wake.set()
 
     async def _ask_and_keep(self, live: LiveTunnel) -> None:

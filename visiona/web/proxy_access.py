@@ -5,9 +5,11 @@ tunnel is up and belongs to one of the caller's workspaces. Everything else (fir
 somebody else's, a verb that must first find its accelerator) asks the store.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import NamedTuple
+
+import trio
 
 from visiona.domain.access import Actor, Scope
 from visiona.domain.causes import Cause, in_words
@@ -19,6 +21,9 @@ from visiona.services.devices import get_device, list_devices
 from visiona.stores.interfaces import Stores
 from visiona.web.callers import Callers, Credentials
 from visiona.web.targets import Target, resolved
+
+SETTLE_SECONDS = 5.0
+"""For what a scan has found to be known, before whoever asks is answered by what was known before."""
 
 
 class Allowed(NamedTuple):
@@ -45,6 +50,9 @@ class Access:
 
     Attributes:
         scanned: told of a device whose accelerators changed because a caller asked it to scan.
+
+    Args:
+        settled: waits until what a device found is known.
     """
 
     def __init__(
@@ -53,9 +61,11 @@ class Access:
         registry: Registry,
         stores: Stores,
         scanned: Callable[[LiveTunnel], None] | None = None,
+        settled: Callable[[DeviceId], Awaitable[None]] | None = None,
     ) -> None:
         self.registry = registry
         self.scanned = scanned
+        self._settled = settled
         self._callers = callers
         self._stores = stores
 
@@ -84,6 +94,8 @@ class Access:
         scanned = self.scanned if target.verb == b"scan" else None
         if target.device_id is None and target.local_id is None:
             return Allowed(actor, await self._only_online(actor), target, scanned)
+        if not target.agent_target:
+            await self.settle(actor, target.device_id)
         device: Device | None
         if target.device_id is None:
             device = await self._device_with(actor, target.local_id or "")
@@ -93,6 +105,15 @@ class Access:
         if not target.agent_target and device is not None:
             target = resolved(target, _accelerator(device, target.local_id))
         return Allowed(actor, live, target, scanned)
+
+    async def settle(self, actor: Actor, device_id: DeviceId | None = None) -> None:
+        """Waits until it is known what a scan has found, on one of the caller's devices or on any; not for ever."""
+        if self._settled is None:
+            return
+        with trio.move_on_after(SETTLE_SECONDS):
+            for live in self.registry.all():
+                if live.session.workspace_id in actor.workspaces and device_id in {None, live.device_id}:
+                    await self._settled(live.device_id)
 
     async def _device(self, actor: Actor, device_id: DeviceId, *, verb: bool) -> Device | None:
         """The stored device; None where the tunnel alone says all there is to know."""

@@ -29,9 +29,11 @@ class Inbox:
         trailers: once the answer is whole.
         error: why there will be no (more of an) answer.
         is_whole: everything was put in.
+        answered: told the status then, before anything of the last piece can have left.
     """
 
     def __init__(self) -> None:
+        self.answered: Callable[[int], None] | None = None
         self.head: ResponseHead | None = None
         self.framing: Framing = NO_BODY
         self.trailers: tuple[Header, ...] = ()
@@ -69,6 +71,8 @@ class Inbox:
         self.trailers = trailers
         self.is_whole = True
         self._room.set()
+        if self.answered is not None and self.head is not None:
+            self.answered(self.head.status)
 
     def answer_broken(self, error: VisionaError) -> None:
         """See relay.exchange.Client. What came in one piece with the fault is not shown to anybody."""

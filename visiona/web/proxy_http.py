@@ -44,6 +44,7 @@ class HttpExchange:
         request_id = request_id_from(request_id_text(self._head))
         crossing = crossing_of(self._head, allowed, outside, address, request_id, is_websocket=False)
         framing = await self._framing()
+        self._inbox.answered = allowed.answered
         exchange = Exchange(
             self._inbox,
             self._head.method,
@@ -57,8 +58,6 @@ class HttpExchange:
         finally:
             self._parts.endless.pop(exchange, None)
             exchange.leave()
-        if self._inbox.is_whole:
-            allowed.answered(status)
         log_access(
             method=self._scope["method"],
             path=self._head.target.decode("ascii", "replace"),

@@ -44,6 +44,15 @@ async def test_a_device_is_shown_with_its_live_tunnel() -> None:
     } <= set(gone)
 
 
+async def test_what_a_scan_has_just_found_is_waited_for() -> None:
+    world = World()
+    ada = await world.person()
+    done = await world.paired(ada)
+    await ada.ask("GET", f"/api/devices/{done.device_id}")
+    await ada.ask("GET", "/api/devices")
+    assert world.waited_for == [(ada.user_id, done.device_id), (ada.user_id, None)]
+
+
 async def test_a_tunnel_that_takes_no_streams_is_not_online() -> None:
     world = World()
     ada = await world.person()

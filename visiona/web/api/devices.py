@@ -3,12 +3,12 @@
 Scanning, connecting, flashing and inference are requests to the device and never come here (targets.py).
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from quart import Blueprint, Response
 
-from visiona.domain.access import Scope
+from visiona.domain.access import Actor, Scope
 from visiona.domain.devices import Accelerator, Device, DeviceEvent, RemoteStatus
 from visiona.domain.errors import NotFound
 from visiona.domain.ids import DeviceId, is_uuid
@@ -25,8 +25,20 @@ EVENTS_PAGE = 100
 """Events a page where nobody asks for another number."""
 
 
+Settle = Callable[[Actor, DeviceId | None], Awaitable[None]]
+"""Waits until what a scan has found is known: on one of the caller's devices, or on any."""
+
+
+async def at_once(_: Actor, __: DeviceId | None) -> None:
+    """Waits for nothing."""
+
+
 def device_routes(
-    stores: Stores, registry: Registry, revoking: Revoking, now: Callable[[], datetime]
+    stores: Stores,
+    registry: Registry,
+    revoking: Revoking,
+    settle: Settle,
+    now: Callable[[], datetime],
 ) -> Blueprint:
     """The routes."""
     routes = Blueprint("devices", __name__)
@@ -35,7 +47,9 @@ def device_routes(
     async def list_all() -> Response:
         """The caller's devices."""
         limit, cursor = page_asked()
-        page = await list_devices(stores, current_actor(Scope.DEVICES_READ), limit=limit, cursor=cursor)
+        actor = current_actor(Scope.DEVICES_READ)
+        await settle(actor, None)
+        page = await list_devices(stores, actor, limit=limit, cursor=cursor)
         moment_now = now()
         return listed(page, lambda device: device_item(device, registry, moment_now), bare=limit is None)
 
@@ -43,6 +57,7 @@ def device_routes(
     async def get(device_id: str) -> Response:
         """One device."""
         actor = current_actor(Scope.DEVICES_READ)
+        await settle(actor, _id(device_id))
         return ok(device_item(await get_device(stores, actor, _id(device_id)), registry, now()))
 
     @routes.patch("/api/devices/<device_id>")

@@ -10,7 +10,7 @@ from visiona.relay.registry import Registry
 from visiona.services.clock import now as wall_clock
 from visiona.stores.interfaces import Stores
 from visiona.web.api.auth import auth_routes
-from visiona.web.api.devices import device_routes
+from visiona.web.api.devices import Settle, at_once, device_routes
 from visiona.web.api.health import health_routes
 from visiona.web.api.pairing import pairing_routes
 from visiona.web.api.tokens import token_routes
@@ -28,6 +28,7 @@ def api_routes(
     board: HealthBoard,
     *,
     relay_url: str,
+    settle: Settle = at_once,
     now: Callable[[], datetime] = wall_clock,
 ) -> list[Blueprint]:
     """Each noun's blueprint, given what it uses; call it inside the event loop."""
@@ -36,7 +37,7 @@ def api_routes(
         auth_routes(stores),
         token_routes(stores, revoking, now),
         pairing_routes(stores, registry, revoking, limits, relay_url, now),
-        device_routes(stores, registry, revoking, now),
+        device_routes(stores, registry, revoking, settle, now),
         workspace_routes(stores),
         openapi_routes(),
     ]

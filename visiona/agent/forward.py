@@ -8,13 +8,13 @@ An answer that breaks off must not look finished: a local connection that breaks
 end becomes an end.
 """
 
-import json
 import logging
 
 import trio
 
 from visiona.agent.addresses import Address
 from visiona.agent.reasons import reason_of
+from visiona.agent.refusals import refusal
 from visiona.agent.settings import AgentSettings
 
 log = logging.getLogger(__name__)
@@ -118,18 +118,11 @@ async def _send(local: trio.abc.HalfCloseableStream, data: bytes | bytearray) ->
 
 async def _refuse(stream: trio.abc.HalfCloseableStream, status: int, message: str) -> None:
     """Answers in the service's place, and waits for the caller's end so that the answer is read."""
-    reason = {502: b"Bad Gateway", 503: b"Service Unavailable"}[status]
     code = "DEVICE_ERROR" if status == 502 else "DEVICE_BUSY"
-    body = json.dumps({"success": False, "error": {"code": code, "message": message}}).encode()
-    head = (
-        b"HTTP/1.1 %d %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\nCache-Control: no-store\r\n"
-        b"Retry-After: 5\r\nConnection: close\r\n\r\n"
-    ) % (status, reason, len(body))
     with trio.move_on_after(LINGER_SECONDS):
         try:
             request = await stream.receive_some(READ_BYTES)
-            # The answer to HEAD has no body, whatever its length says.
-            await stream.send_all(head if request.startswith(b"HEAD ") else head + body)
+            await stream.send_all(refusal(bytes(request), status, code, message))
             await stream.send_eof()
             while await stream.receive_some(READ_BYTES):
                 pass

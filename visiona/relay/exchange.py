@@ -204,7 +204,7 @@ class Exchange:
             elif self.phase is Phase.PIPE:
                 client.answer_body(data)
         except ProtocolError as error:
-            self._break(DeviceBroke(f"the device sent something that is not HTTP: {error}"))
+            self._break(DeviceBroke(f"the device's answer breaks HTTP: {error}"))
         client.flush()
 
     def stream_ended(self) -> None:

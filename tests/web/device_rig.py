@@ -29,7 +29,7 @@ from visiona.tunnel.errors import TunnelClosed
 from visiona.tunnel.pipe import StreamPipe
 from visiona.tunnel.session import Tunnel, open_tunnel
 from visiona.tunnel.transport import WebSocketTransport
-from visiona.web.callers import Credentials
+from visiona.web.credentials import Credentials
 from visiona.web.door import open_door
 from visiona.web.proxy import Proxy
 from visiona.web.proxy_access import Access

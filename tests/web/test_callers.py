@@ -6,7 +6,8 @@ from visiona.domain.notices import Notice, NoticeKind, member_subject
 from visiona.services.tokens import create_access_token, revoke_access_token
 from visiona.stores.errors import StoreUnavailable
 from visiona.stores.interfaces import Stores
-from visiona.web.callers import MAX_CREDENTIAL_CHARACTERS, Callers, Credentials, credentials_of
+from visiona.web.callers import MAX_CREDENTIAL_CHARACTERS, Callers
+from visiona.web.credentials import Credentials
 
 from tests.web.world import START, Person, World
 
@@ -131,14 +132,3 @@ async def test_remembered_credentials_are_bounded(monkeypatch: pytest.MonkeyPatc
         True,
         True,
     ]
-
-
-def test_credentials_come_from_the_authorization_header_alone() -> None:
-    headers = {"authorization": "bEaReR  vAp_x ", "cookie": "visiona_session=y"}
-    assert credentials_of(headers.get) == Credentials(bearer="vAp_x")
-    assert credentials_of({}.get) == Credentials()
-    assert credentials_of({"authorization": "Basic x"}.get) == Credentials()
-
-
-def test_p10_credentials_do_not_print_themselves() -> None:
-    assert "hush" not in repr(Credentials(bearer="hush", cookie="hush")) + f"{Credentials(bearer='hush')}"

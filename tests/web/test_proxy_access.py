@@ -8,7 +8,7 @@ from visiona.domain.causes import Cause
 from visiona.domain.devices import Accelerator
 from visiona.domain.errors import Conflict, DeviceOffline, NotAllowed, NotFound, NotSignedIn
 from visiona.relay.registry import Registry
-from visiona.web.callers import Credentials
+from visiona.web.credentials import Credentials
 from visiona.web.proxy_access import SETTLE_SECONDS, Access, Allowed, check_origin
 from visiona.web.targets import Target
 

@@ -7,18 +7,20 @@ so, and the moment of expiry is looked at on every use. Only digests of credenti
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
 import trio
 
 from visiona.domain.access import Actor
-from visiona.domain.errors import NotSignedIn
+from visiona.domain.errors import NotAllowed, NotSignedIn
 from visiona.domain.notices import Notice, NoticeKind, split_member_subject
 from visiona.services.clock import now as wall_clock
 from visiona.services.identify import identify_program
+from visiona.services.sessions import identify_session
 from visiona.stores.interfaces import Stores
+from visiona.web.cookies import SessionCookie
+from visiona.web.credentials import Credentials
 
 MAX_CACHED = 10_000
 """Entries kept; beyond it the oldest goes. An entry is about 1 KiB, so 10 MiB at the most."""
@@ -26,32 +28,12 @@ MAX_CACHED = 10_000
 MAX_CREDENTIAL_CHARACTERS = 512
 """Longer text is no credential of ours; refused before anything is computed from it (T-06)."""
 
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """What a request says about its caller. Never printed whole: `repr` hides both."""
-
-    bearer: str | None = None
-    cookie: str | None = None
-
-    def __repr__(self) -> str:
-        return f"Credentials(bearer={'…' if self.bearer else None}, cookie={'…' if self.cookie else None})"
+NOBODY = "sign in, or send a personal access token as a bearer token"
 
 
 class _Entry(NamedTuple):
     actor: Actor
     good_until: float
-
-
-def credentials_of(get_header: Callable[[str], str | None]) -> Credentials:
-    """Reads the credentials of a request; `get_header` takes a lower-case header name.
-
-    The session cookie is left out until people can sign in: a request with only a cookie is nobody's.
-    """
-    authorization = get_header("authorization") or ""
-    scheme, _, rest = authorization.partition(" ")
-    bearer = rest.strip() if scheme.lower() == "bearer" else ""
-    return Credentials(bearer=bearer or None)
 
 
 class Callers:
@@ -61,10 +43,12 @@ class Callers:
         self,
         stores: Stores,
         *,
+        cookie: SessionCookie | None = None,
         ttl_seconds: float = 30.0,
         now: Callable[[], datetime] = wall_clock,
     ) -> None:
         self._stores = stores
+        self._cookie = cookie
         self._ttl_seconds = ttl_seconds
         self._now = now
         self._cached: dict[bytes, _Entry] = {}
@@ -72,30 +56,22 @@ class Callers:
 
     def known(self, credentials: Credentials) -> Actor | None:
         """The actor, if the credential was checked a short while ago and is still good; never waits."""
-        if credentials.bearer is None or len(credentials.bearer) > MAX_CREDENTIAL_CHARACTERS:
-            return None
-        key = _key(credentials.bearer)
-        entry = self._cached.get(key)
-        if entry is None:
-            return None
-        if entry.good_until <= trio.current_time() or self._is_expired(entry.actor):
-            del self._cached[key]
-            return None
-        return entry.actor
+        return self._cached_or_none(credentials) if credentials.foreign is None else None
 
     async def identify(self, credentials: Credentials) -> Actor:
         """The actor behind the credentials, from the store if need be.
 
         Raises:
             NotSignedIn: nobody, or nobody any more.
+            NotAllowed: somebody, but another site's page made the request with the person's cookie.
             StoreUnavailable: it cannot be known now.
         """
-        if (actor := self.known(credentials)) is not None:
-            return actor
-        if credentials.bearer is None or len(credentials.bearer) > MAX_CREDENTIAL_CHARACTERS:
-            raise NotSignedIn("sign in, or send a personal access token as a bearer token")
-        actor = await self._look_up(credentials.bearer)
-        self._keep(_key(credentials.bearer), actor)
+        actor = self._cached_or_none(credentials)
+        if actor is None:
+            actor = await self._look_up(credentials)
+            self._keep(_key(credentials), actor)
+        if credentials.foreign is not None:
+            raise NotAllowed(credentials.foreign)
         return actor
 
     def forget(self, notice: Notice) -> None:
@@ -111,18 +87,40 @@ class Callers:
         """How many credentials are believed at the moment."""
         return len(self._cached)
 
-    async def _look_up(self, bearer: str) -> Actor:
+    def _cached_or_none(self, credentials: Credentials) -> Actor | None:
+        if not _is_plausible(credentials):
+            return None
+        key = _key(credentials)
+        entry = self._cached.get(key)
+        if entry is None:
+            return None
+        if entry.good_until <= trio.current_time() or self._is_expired(entry.actor):
+            del self._cached[key]
+            return None
+        return entry.actor
+
+    async def _look_up(self, credentials: Credentials) -> Actor:
+        if not _is_plausible(credentials):
+            raise NotSignedIn(NOBODY)
         # A notice can arrive between the store's answer and our use of it; then the answer is asked again, or a
         # credential revoked in that gap would be believed for the whole cache time.
         while True:
             lookup = _Lookup()
             self._notices_during_lookup.add(lookup)
             try:
-                actor = await identify_program(self._stores, bearer, self._now())
+                actor = await self._ask(credentials)
             finally:
                 self._notices_during_lookup.discard(lookup)
             if not any(_touches(notice, actor) for notice in lookup.notices):
                 return actor
+
+    async def _ask(self, credentials: Credentials) -> Actor:
+        if credentials.bearer is not None:
+            return await identify_program(self._stores, credentials.bearer, self._now())
+        text = self._cookie.opened(credentials.cookie or "") if self._cookie is not None else None
+        if text is None:
+            raise NotSignedIn(NOBODY)
+        return await identify_session(self._stores, text, self._now())
 
     def _keep(self, key: bytes, actor: Actor) -> None:
         if len(self._cached) >= MAX_CACHED:
@@ -154,5 +152,12 @@ def _touches(notice: Notice, actor: Actor) -> bool:
             return False
 
 
-def _key(credential: str) -> bytes:
-    return hashlib.sha256(credential.encode("utf-8", "surrogatepass")).digest()
+def _is_plausible(credentials: Credentials) -> bool:
+    text = credentials.bearer or credentials.cookie
+    return text is not None and len(text) <= MAX_CREDENTIAL_CHARACTERS
+
+
+def _key(credentials: Credentials) -> bytes:
+    """The two kinds apart: a cookie's value is no bearer token."""
+    text = f"b{credentials.bearer}" if credentials.bearer is not None else f"c{credentials.cookie}"
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()

@@ -10,6 +10,7 @@ not say which is whose. So more than one is none (A-07): choosing would let the 
 import base64
 import hashlib
 import hmac
+from dataclasses import dataclass, field
 from typing import Final
 
 from visiona.domain.sessions import SECRET_CHARACTERS
@@ -23,6 +24,26 @@ SEALED_CHARACTERS: Final = SECRET_CHARACTERS + 1 + 43
 
 MAX_HEADER_CHARACTERS: Final = 16384
 """A request head has no more; a longer text did not come from one."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionCookie:
+    """The cookie of one server: what it is called, and the key of its seal."""
+
+    name: str
+    key: bytes = field(repr=False)
+
+    def seal(self, text: str) -> str:
+        """The cookie's value for a session's text."""
+        return seal(self.key, text)
+
+    def opened(self, value: str) -> str | None:
+        """The session's text; None for what this server did not seal."""
+        return opened(self.key, value)
+
+    def read(self, cookie_header: str | None) -> str | None:
+        """The session's text in a Cookie field; None where no cookie counts."""
+        return read(cookie_header, self.name, self.key)
 
 
 def session_cookie_name(public_url: str | None) -> str:

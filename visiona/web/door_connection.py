@@ -16,7 +16,6 @@ from visiona.relay.exchange import Exchange
 from visiona.stores.errors import StoreUnavailable
 from visiona.tunnel.errors import TunnelError
 from visiona.web.access_log import log_access
-from visiona.web.callers import credentials_of
 from visiona.web.door_answer import DoorAnswer, write_error
 from visiona.web.door_input import BULK_READ_BYTES, READ_BYTES, Input, Stage
 from visiona.web.door_output import Output
@@ -24,6 +23,7 @@ from visiona.web.door_settings import DoorContext
 from visiona.web.proxy_access import Allowed, check_origin
 from visiona.web.proxy_crossing import crossing_of, not_opened
 from visiona.web.request_ids import request_id_from
+from visiona.web.proxy_request import text_getter
 from visiona.web.targets import TUNNEL_CONNECT_PATH, Target, check_form, device_target
 from visiona.wire.errors import RemoteProtocolError
 from visiona.wire.http1.body import BodyReader
@@ -192,7 +192,7 @@ class DoorConnection:
         return await self._relay(exchange, answer, framing, wants_continue=wants_continue)
 
     async def _allowed(self, head: RequestHead, target: Target) -> Allowed:
-        credentials = credentials_of(lambda name: _text(head.get(name.encode())))
+        credentials = self._context.outside.reader.read(head.method.decode("latin-1"), text_getter(head))
         access = self._context.access
         return access.known(credentials, target) or await access.resolve(credentials, target)
 

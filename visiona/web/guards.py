@@ -1,8 +1,7 @@
 """The guard in front of every route: nobody passes without a credential, except where PUBLIC says so.
 
-Cookies and the CSRF rule for them arrive with people's sign-in: `credentials_of` then fills in the cookie, and a
-state-changing call that came with one must pass a second check here. Bearer calls need none, because no browser sends
-that header by itself.
+A session's cookie must also pass the rules of cross_site.py: `identify` refuses it where another site's page made the
+request. Bearer calls need none of that, because no browser sends that header by itself.
 """
 
 from collections.abc import Awaitable, Callable
@@ -10,7 +9,8 @@ from collections.abc import Awaitable, Callable
 from quart import g, request
 
 from visiona.domain.access import Actor, Scope
-from visiona.web.callers import Callers, Credentials, credentials_of
+from visiona.web.callers import Callers
+from visiona.web.credentials import CredentialReader, Credentials
 
 PUBLIC: frozenset[tuple[str, str]] = frozenset(
     {
@@ -32,17 +32,23 @@ def is_public(method: str, rule: str) -> bool:
     return ("GET" if method == "HEAD" else method, rule) in PUBLIC
 
 
-def request_credentials() -> Credentials:
-    """The credentials of the current request. A header that came twice is none: which of them would count?"""
-
-    def get_header(name: str) -> str | None:
-        values = request.headers.getlist(name)
-        return values[0] if len(values) == 1 else None
-
-    return credentials_of(get_header)
+def request_credentials(reader: CredentialReader) -> Credentials:
+    """The credentials of the current request."""
+    return reader.read(request.method, request_header)
 
 
-def guard(callers: Callers) -> Callable[[], Awaitable[None]]:
+def request_header(name: str) -> str | None:
+    """A header of the current request; one that came twice is none: which of them would count?
+
+    Cookies are the exception: HTTP/2 splits them into several fields, which are one list.
+    """
+    values = request.headers.getlist(name)
+    if name == "cookie" and values:
+        return "; ".join(values)
+    return values[0] if len(values) == 1 else None
+
+
+def guard(callers: Callers, reader: CredentialReader) -> Callable[[], Awaitable[None]]:
     """Makes the check that runs before every route."""
 
     async def check() -> None:
@@ -50,7 +56,7 @@ def guard(callers: Callers) -> Callable[[], Awaitable[None]]:
         # Without a rule the routing has failed, and 404 or 405 is all there is to say.
         if rule is None or is_public(request.method, rule.rule):
             return
-        g.actor = await callers.identify(request_credentials())
+        g.actor = await callers.identify(request_credentials(reader))
 
     return check
 

@@ -19,7 +19,8 @@ from visiona.domain.ids import DeviceId
 from visiona.relay.registry import LiveTunnel, Registry
 from visiona.services.devices import get_device, list_devices
 from visiona.stores.interfaces import Stores
-from visiona.web.callers import Callers, Credentials
+from visiona.web.callers import Callers
+from visiona.web.credentials import Credentials
 from visiona.web.targets import Target, resolved
 
 SETTLE_SECONDS = 5.0

@@ -1,15 +1,18 @@
 """What both layers know of an exchange before it crosses, gathered the same way."""
 
 from ipaddress import IPv4Network, IPv6Network
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from visiona.domain.errors import DeviceOffline, TooMany, VisionaError
 from visiona.tunnel.errors import StreamRefused, TunnelClosed, TunnelError
+from visiona.web.credentials import CredentialReader
 from visiona.web.proxy_access import Allowed
 from visiona.web.settings import WebSettings
 from visiona.wire.http1.forward import Crossing, client_address
 from visiona.wire.http1.head import RequestHead
+
+ANYWHERE: Final = CredentialReader()
 
 
 class Outside(NamedTuple):
@@ -18,24 +21,28 @@ class Outside(NamedTuple):
     Attributes:
         scheme, host: of the configured public URL; None: as each request has it.
         trusted_proxies: whose X-Forwarded-For is believed.
+        reader: reads who a request says it is from.
     """
 
     scheme: bytes | None = None
     host: bytes | None = None
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    reader: CredentialReader = ANYWHERE
 
     @classmethod
     def from_web(cls, web: WebSettings) -> "Outside":
         """From the web's settings."""
+        reader = CredentialReader.from_web(web)
         if web.public_url is None:
-            return cls(trusted_proxies=web.trusted_proxies)
+            return cls(trusted_proxies=web.trusted_proxies, reader=reader)
         parts = urlsplit(web.public_url)
-        return cls(parts.scheme.lower().encode(), parts.netloc.lower().encode(), web.trusted_proxies)
+        return cls(parts.scheme.lower().encode(), parts.netloc.lower().encode(), web.trusted_proxies, reader)
 
     @property
     def origin(self) -> bytes | None:
         """As browsers spell it; None without a public URL."""
-        return None if self.scheme is None or self.host is None else self.scheme + b"://" + self.host
+        own = self.reader.own_origin
+        return None if own is None else own.encode()
 
     def address_of(self, peer: str, head: RequestHead) -> str:
         """Who the client is, behind the proxies we trust."""

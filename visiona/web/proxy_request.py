@@ -1,10 +1,10 @@
 """From an ASGI scope to the request head that the wire's rules work on, and what each exchange shares."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from visiona.relay.deadlines import Limits, Sweeper
 from visiona.relay.exchange import Exchange
-from visiona.web.callers import credentials_of
 from visiona.web.proxy_access import Access, Allowed
 from visiona.web.proxy_answer import Message
 from visiona.web.proxy_crossing import Outside
@@ -26,7 +26,7 @@ class ProxyParts:
 
     async def allowed(self, head: RequestHead, target: Target) -> Allowed:
         """May this caller use this device now? Raises as Access.resolve."""
-        credentials = credentials_of(lambda name: _text(head.get(name.encode())))
+        credentials = self.outside.reader.read(head.method.decode("latin-1"), text_getter(head))
         return self.access.known(credentials, target) or await self.access.resolve(credentials, target)
 
 
@@ -63,6 +63,18 @@ def peer_of(scope: Message) -> str:
     """The address at the other end of the connection."""
     client = scope.get("client")
     return str(client[0]).removeprefix("::ffff:") if client else ""
+
+
+def text_getter(head: RequestHead) -> Callable[[str], str | None]:
+    """Looks up a field as text; the fields of `cookie` as one, which HTTP/2 splits."""
+
+    def get_header(name: str) -> str | None:
+        if name == "cookie":
+            cookies = head.get_all(b"cookie")
+            return b"; ".join(cookies).decode("latin-1") if cookies else None
+        return _text(head.get(name.encode()))
+
+    return get_header
 
 
 def request_id_text(head: RequestHead) -> str | None:

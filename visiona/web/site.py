@@ -13,6 +13,7 @@ from quart_trio import QuartTrio
 
 from visiona.web.access_log import log_access
 from visiona.web.callers import Callers
+from visiona.web.credentials import CredentialReader
 from visiona.web.errors import SECURITY_HEADERS, error_response, one_error
 from visiona.web.guards import guard
 from visiona.web.request_ids import request_id_from
@@ -67,7 +68,7 @@ def build_site(settings: WebSettings, callers: Callers, blueprints: Iterable[Blu
     site.url_map.merge_slashes = False
     site.url_map.strict_slashes = True
     site.before_request(_note_arrival(settings.trusted_proxies))
-    site.before_request(guard(callers))
+    site.before_request(guard(callers, CredentialReader.from_web(settings)))
     site.after_request(_finish)
     for blueprint in blueprints:
         site.register_blueprint(blueprint)

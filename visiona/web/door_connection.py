@@ -19,16 +19,17 @@ from visiona.web.access_log import log_access
 from visiona.web.door_answer import DoorAnswer, write_error
 from visiona.web.door_input import BULK_READ_BYTES, READ_BYTES, Input, Stage
 from visiona.web.door_output import Output
+from visiona.web.door_request import NO_REQUEST, Request, RequestFraming
 from visiona.web.door_settings import DoorContext
 from visiona.web.proxy_access import Allowed, check_origin
 from visiona.web.proxy_crossing import crossing_of, not_opened
-from visiona.web.request_ids import request_id_from
 from visiona.web.proxy_request import text_getter
+from visiona.web.request_ids import request_id_from
 from visiona.web.targets import TUNNEL_CONNECT_PATH, Target, check_form, device_target
 from visiona.wire.errors import RemoteProtocolError
 from visiona.wire.http1.body import BodyReader
 from visiona.wire.http1.forward import request_for_agent, trailers_for_agent
-from visiona.wire.http1.framing import Chunked, NoBody, Sized, expects_continue, request_framing
+from visiona.wire.http1.framing import NoBody, Sized, expects_continue, request_framing
 from visiona.wire.http1.head import RequestHead, find_head_end, parse_request_head
 from visiona.wire.http1.upgrade import is_websocket_upgrade, keeps_alive
 from visiona.wire.websocket.handshake import check_upgrade
@@ -39,8 +40,8 @@ MAX_PIPELINED_BYTES = 65536
 MAX_UNWANTED_BYTES = 262144
 """Of a body that the device did not wait for: less is read and dropped, more costs the connection."""
 
-RequestFraming = NoBody | Sized | Chunked
 EMPTY: Final = frozenset({NoBody(), Sized(0)})
+
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _SILENT_KINDS = frozenset({"tls", "not_http"})
@@ -62,6 +63,7 @@ class DoorConnection:
         self._keep_alive = True
         self._is_cut = False
         self._given_away = False
+        self._last = NO_REQUEST
 
     async def serve(self) -> None:
         """Until the connection ends, or whoever it was given to has ended it."""
@@ -69,9 +71,10 @@ class DoorConnection:
         sweeper.watch(self._input)
         try:
             while await self._one_request():
-                if self._input.buffer:
+                if self._input.buffer and not self._input.has_waited:
                     # Requests sent ahead must not keep everybody else waiting.
                     await trio.lowlevel.checkpoint()
+                self._input.has_waited = False
         finally:
             sweeper.forget(self._input)
             if self._exchange is not None:
@@ -127,11 +130,16 @@ class DoorConnection:
             if size is None:
                 return False
             self._arrived_at = trio.current_time()
-            head = parse_request_head(bytes(self._input.buffer[:size]))
-            self._input.is_first = False
-            check_form(head.method, head.target)
-            framing = request_framing(head)
-            target = device_target(head.method, head.target, head.get)
+            data = bytes(self._input.buffer[:size])
+            if data == self._last.data:
+                _, head, framing, target = self._last
+            else:
+                head = parse_request_head(data)
+                self._input.is_first = False
+                check_form(head.method, head.target)
+                framing = request_framing(head)
+                target = device_target(head.method, head.target, head.get)
+                self._last = Request(data, head, framing, target).to_keep()
             if target is not None and self._context.relays:
                 del self._input.buffer[:size]
                 return await self._device_request(head, framing, target)

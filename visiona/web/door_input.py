@@ -45,6 +45,7 @@ class Input:
         is_gone: the client has closed its side, or is to be treated as if it had.
         is_overdue: the deadline of the stage is over.
         is_first: no request was served on this connection yet.
+        has_waited: others had their turn since whoever asks this set it back.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Input:
         self.is_gone = False
         self.is_overdue = False
         self.is_first = True
+        self.has_waited = False
         self.stage = Stage.IDLE
         self._sock = sock
         self._descriptor = sock.fileno()
@@ -87,6 +89,7 @@ class Input:
 
     async def receive(self, limit: int) -> bytes:
         """What is there next; empty when the task was woken for something else, or the client is gone."""
+        self.has_waited = True
         self._waiting = _Wait.FOR_BYTES
         try:
             await trio.lowlevel.wait_readable(self._descriptor)
@@ -121,6 +124,7 @@ class Input:
 
     async def parked(self) -> None:
         """Waits for `wake`, without reading."""
+        self.has_waited = True
         self._waiting = _Wait.TO_BE_WOKEN
         self._task = trio.lowlevel.current_task()
 

@@ -177,11 +177,11 @@ def test_a_secret_and_its_twin_together_are_a_fault(tmp_path: Path) -> None:
 def test_a_section_of_a_later_version_is_said_to_do_nothing_and_is_no_fault(tmp_path: Path) -> None:
     text = "".join(f"[{section}]\nurl = 'x'\n" for section in LATER)
     path = written(tmp_path, text)
-    environ = {"VISIONA_OIDC_ISSUER": "https://id.example", "VISIONA_REDIS_URL": "redis://u:hush@h"}
+    environ = {"VISIONA_STORAGE_URL": "file:///models", "VISIONA_REDIS_URL": "redis://u:hush@h"}
     warnings = "\n".join(read(path, environ, None, ["cluster.nodes=3"]).warnings)
     for section in LATER:
         assert f"{path}: [{section}]: nothing reads it yet" in warnings
-    assert "environment VISIONA_OIDC_ISSUER: nothing reads it yet: it is for people's sign-in" in warnings
+    assert "environment VISIONA_STORAGE_URL: nothing reads it yet: it is for model files" in warnings
     assert "--set cluster.nodes: nothing reads it yet" in warnings
     assert "hush" not in warnings
     assert not set(LATER) & set(SECTIONS)
@@ -220,3 +220,13 @@ def test_what_the_service_manager_says_comes_from_its_variables_and_only_for_us(
     assert (manager.notify_socket, manager.watchdog_usec) == ("/run/notify", 30_000_000)
     assert load(None, environ | {"WATCHDOG_PID": "1"}).manager.watchdog_usec is None
     assert load(None, {}).manager.notify_socket is None
+
+
+def test_p10_secrets_of_the_sign_in_come_as_credentials_and_are_never_in_a_fault(tmp_path: Path) -> None:
+    (tmp_path / "session_key").write_text("hush" * 8 + "\n")
+    (tmp_path / "oidc_client_secret").write_text("hush\n")
+    settings = load(None, {}, tmp_path)
+    assert (settings.session.key, settings.oidc.client_secret) == ("hush" * 8, "hush")
+    assert "hush" not in f"{settings}"
+    (fault,) = faults_of(None, {"VISIONA_SESSION_KEY": "hush"})
+    assert fault == "[session] key must have at least 32 characters"

@@ -15,6 +15,7 @@ from visiona.ops.health import HealthSettings
 from visiona.ops.logs import LogSettings
 from visiona.relay.settings import RelaySettings
 from visiona.stores.settings import StoreSettings
+from visiona.web.bff.settings import OidcSettings, SessionSettings
 from visiona.web.settings import WebSettings
 
 DEFAULT_FILE = Path("/etc/visiona/visiona.toml")
@@ -139,6 +140,8 @@ def _settings(values: Mapping[str, Value], manager: ServiceManager) -> Settings:
     return Settings(
         state_dir=state_dir,
         web=WebSettings(**piece("web")),
+        oidc=OidcSettings(**piece("oidc")),
+        session=SessionSettings(**piece("session")),
         relay=RelaySettings(**piece("relay")),
         internal=InternalSettings(**piece("internal")),
         stores=StoreSettings(state_dir=state_dir, **piece("database")),

@@ -13,6 +13,7 @@ from visiona.ops.health import HealthSettings
 from visiona.ops.logs import LogSettings
 from visiona.relay.settings import RelaySettings
 from visiona.stores.settings import StoreSettings
+from visiona.web.bff.settings import OidcSettings, SessionSettings
 from visiona.web.settings import WebSettings
 
 NOT_MANAGED = ServiceManager()
@@ -42,6 +43,8 @@ class Settings:
 
     state_dir: Path
     web: WebSettings
+    oidc: OidcSettings
+    session: SessionSettings
     relay: RelaySettings
     internal: InternalSettings
     stores: StoreSettings
@@ -52,6 +55,8 @@ class Settings:
 
 SECTIONS: Mapping[str, type] = {
     "web": WebSettings,
+    "oidc": OidcSettings,
+    "session": SessionSettings,
     "relay": RelaySettings,
     "internal": InternalSettings,
     "database": StoreSettings,
@@ -61,8 +66,6 @@ SECTIONS: Mapping[str, type] = {
 """Section of the file → the class that declares its keys; a field is a key."""
 
 LATER: Mapping[str, str] = {
-    "oidc": "people's sign-in",
-    "session": "people's sign-in",
     "redis": "Redis",
     "storage": "model files",
     "channels": "chat channels",
@@ -74,5 +77,5 @@ configuration may serve this release and a later one, and nobody should believe 
 NOT_KEYS = frozenset({"database.state_dir"})
 """Fields that are filled from elsewhere: the state directory is one key above all sections."""
 
-SECRETS = frozenset({"database.url"})
-"""Keys whose value is never shown: a URL can hold a password. Each has a `_FILE` twin and a systemd credential."""
+SECRETS = frozenset({"database.url", "oidc.client_secret", "session.key"})
+"""Keys whose value is never shown; a URL can hold a password. Each has a `_FILE` twin and a systemd credential."""

@@ -599,9 +599,9 @@ class Counting:
             await self.after_read()
         return answer
 
-    async def write(self, operation: Callable[[Tx], Awaitable[T]]) -> T:
+    async def write(self, operation: Callable[[Tx], Awaitable[T]], *, waits: bool = True) -> T:
         self._check()
-        return await self._stores.write(operation)
+        return await self._stores.write(operation, waits=waits)
 
     async def ping(self) -> None:
         self._check()

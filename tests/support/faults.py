@@ -26,11 +26,11 @@ class FailingStores:
     async def read(self, operation: Callable[[Tx], Awaitable[T]]) -> T:
         return await self._stores.read(operation)
 
-    async def write(self, operation: Callable[[Tx], Awaitable[T]]) -> T:
+    async def write(self, operation: Callable[[Tx], Awaitable[T]], *, waits: bool = True) -> T:
         self.writes += 1
         if self._fail_writes:
             raise StoreUnavailable("the disk of the database is full")
-        return await self._stores.write(lambda tx: operation(_FailingTx(tx, self)))  # type: ignore[arg-type]
+        return await self._stores.write(lambda tx: operation(_FailingTx(tx, self)), waits=waits)  # type: ignore[arg-type]
 
     async def ping(self) -> None:
         await self._stores.ping()

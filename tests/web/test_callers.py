@@ -80,8 +80,8 @@ async def test_a_notice_during_the_lookup_is_not_lost() -> None:
                 callers.forget(notice(NoticeKind.TOKEN_REVOKED, ada.token_id))
             return found
 
-        async def write(self, operation):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-            return await self.stores.write(operation)
+        async def write(self, operation, **options):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN003, ANN202
+            return await self.stores.write(operation, **options)
 
     late = Late(world.stores)
     callers = Callers(late, now=world.now)  # type: ignore[arg-type]

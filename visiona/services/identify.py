@@ -153,6 +153,6 @@ async def _touch(stores: Stores, token_id: TokenId, now: datetime) -> None:
     async def note(tx: Tx) -> None:
         await tx.access_tokens.touch(token_id, now)
 
-    # A store that can be read but not written (a full disk) must not keep anybody out.
+    # A store that can be read but not written (a full disk, a lock) must neither keep anybody out nor waiting.
     with contextlib.suppress(StoreUnavailable):
-        await stores.write(note)
+        await stores.write(note, waits=False)

@@ -345,10 +345,14 @@ class Stores(Protocol):
         """
         ...
 
-    async def write(self, operation: Callable[[Tx], Awaitable[T]]) -> T:
+    async def write(self, operation: Callable[[Tx], Awaitable[T]], *, waits: bool = True) -> T:
         """Runs an operation as one transaction: all of it is kept when this returns, none of it when this raises.
 
         Cancelling is safe: it takes effect before the transaction begins or after it has ended, never within.
+
+        Args:
+            operation: awaits nothing but its transaction.
+            waits: False for what is not worth it: where others are writing just now, StoreUnavailable at once.
 
         Raises:
             StoreUnavailable: the engine cannot answer in time.

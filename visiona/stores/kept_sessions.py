@@ -50,7 +50,7 @@ class KeptSessions:
             await tx.user_sessions.note_use(session.touched(at))
             return session.touched(at)
 
-        return await self._stores.write(note)
+        return await self._stores.write(note, waits=False)
 
     async def delete(self, session_id: SessionId, at: datetime, user_id: UserId | None = None) -> bool:
         async def end(tx: Tx) -> bool:

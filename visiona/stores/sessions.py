@@ -39,7 +39,10 @@ class SessionStore(Protocol):
         ...
 
     async def touch(self, token_hash: str, at: datetime) -> UserSession | None:
-        """Notes a use: its idle time begins anew. None, and nothing is noted, if it is not live any more."""
+        """Notes a use: its idle time begins anew. None, and nothing is noted, if it is not live any more.
+
+        Waits for nobody: StoreUnavailable where it cannot be noted at once.
+        """
         ...
 
     async def delete(self, session_id: SessionId, at: datetime, user_id: UserId | None = None) -> bool:

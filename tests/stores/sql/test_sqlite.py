@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 import trio
+from visiona.domain.access import ALL_SCOPES
 from visiona.domain.errors import PairingRefused
 from visiona.services.exchange_token import DeviceClaims, exchange
+from visiona.services.identify import identify_program
 from visiona.services.pair_device import create_pairing_token
+from visiona.services.tokens import create_access_token, list_access_tokens
 from visiona.stores.errors import StoreUnavailable
 from visiona.stores.interfaces import Stores, Tx
 from visiona.stores.opening import migrate_up
@@ -76,6 +79,21 @@ async def test_a_lock_that_is_never_given_back_is_told_within_two_seconds(
         await stores.ping()
         other.execute("ROLLBACK")
     await put(stores, a_user())
+
+
+async def test_s01_a_locked_database_delays_no_caller_to_note_the_use_of_a_token(
+    stores: SqliteStores, home: Home, path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    token = await create_access_token(stores, home.user.id, "t", ALL_SCOPES, NOW)
+    with closing(connect(path, "normal")) as other:
+        other.execute("BEGIN IMMEDIATE")
+        began = trio.current_time()
+        assert (await identify_program(stores, token.text, NOW)).user_id == home.user.id
+        assert trio.current_time() == began
+        other.execute("ROLLBACK")
+    await identify_program(stores, token.text, NOW)
+    (listed,) = await list_access_tokens(stores, home.user.id)
+    assert listed.last_used_at == NOW
 
 
 async def test_waiting_for_a_lock_can_be_cancelled(stores: SqliteStores, path: Path) -> None:

@@ -52,7 +52,7 @@ class MemoryStores:
         await trio.lowlevel.checkpoint()
         return run_inline(operation(self._tx))
 
-    async def write(self, operation: Callable[[Tx], Awaitable[T]]) -> T:
+    async def write(self, operation: Callable[[Tx], Awaitable[T]], *, waits: bool = True) -> T:
         """See interfaces.Stores.write."""
         await trio.lowlevel.checkpoint()
         journal = self._state.journal

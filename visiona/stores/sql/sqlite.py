@@ -120,15 +120,15 @@ class SqliteStores:
 
     async def read(self, operation: Callable[[Tx], Awaitable[T]]) -> T:
         """See interfaces.Stores.read."""
-        await self._begin(self._reading, "BEGIN")
+        await self._begin(self._reading, "BEGIN", self._busy_seconds)
         try:
             return run_inline(operation(self._read_tx))
         finally:
             self._reading.roll_back()
 
-    async def write(self, operation: Callable[[Tx], Awaitable[T]]) -> T:
+    async def write(self, operation: Callable[[Tx], Awaitable[T]], *, waits: bool = True) -> T:
         """See interfaces.Stores.write."""
-        await self._begin(self._writing, "BEGIN IMMEDIATE")
+        await self._begin(self._writing, "BEGIN IMMEDIATE", self._busy_seconds if waits else 0.0)
         # From here to the end nothing waits, so nothing can be cancelled and nobody comes in between.
         with self._writing:
             return run_inline(operation(self._write_tx))
@@ -150,9 +150,9 @@ class SqliteStores:
             raise translated(error) from error
         return int(version)
 
-    async def _begin(self, transaction: SqliteTransaction, how: str) -> None:
+    async def _begin(self, transaction: SqliteTransaction, how: str, busy_seconds: float) -> None:
         """Gives others their turn, then opens the transaction, waiting for other programs' locks."""
-        deadline = trio.current_time() + self._busy_seconds
+        deadline = trio.current_time() + busy_seconds
         await trio.lowlevel.checkpoint()
         while True:
             try:

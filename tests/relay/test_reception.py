@@ -587,6 +587,8 @@ class Counting:
 
     def __init__(self) -> None:
         self._stores = MemoryStores()
+        self.sessions = self._stores.sessions
+        self.pending_logins = self._stores.pending_logins
         self.reads = 0
         self.is_down = False
         self.after_read: Callable[[], Awaitable[None]] | None = None

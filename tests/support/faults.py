@@ -18,6 +18,8 @@ class FailingStores:
 
     def __init__(self, stores: Stores, *, fail_at: int | None = None, fail_writes: bool = False) -> None:
         self._stores = stores
+        self.sessions = stores.sessions
+        self.pending_logins = stores.pending_logins
         self._fail_at = fail_at
         self._fail_writes = fail_writes
         self.asked = 0

@@ -67,11 +67,6 @@ class Actor:
     expires_at: datetime | None
     via: Via = Via.TOKEN
 
-    @property
-    def ends_at(self) -> datetime | None:
-        """When what runs on the credential must end, requests and sockets in flight too; None: not by a clock."""
-        return self.expires_at if self.via is Via.TOKEN else None
-
     def need(self, scope: Scope) -> None:
         """Raises NotAllowed unless the credential carries the scope."""
         if scope not in self.scopes:

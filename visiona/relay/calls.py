@@ -84,6 +84,20 @@ class LiveCalls:
         return self._cut(found, cause)
 
     def expire(self, now: datetime) -> int:
+    def overdue(self, now: datetime) -> set[CredentialId]:
+        """Credentials that were no longer good at `now`, as far as is known here."""
+        return {
+            call.credential_id
+            for call in self._calls
+            if call.expires_at is not None and call.expires_at <= now
+        }
+
+    def prolong(self, credential_id: CredentialId, expires_at: datetime) -> None:
+        """The credential was used since: what runs on it may go on for longer."""
+        for call in self._calls:
+            if call.credential_id == credential_id:
+                call.expires_at = expires_at
+
         """Ends what runs on a credential that is no longer good at `now`; returns how many calls that were."""
         found = [call for call in self._calls if call.expires_at is not None and call.expires_at <= now]
         return self._cut(found, "expired")

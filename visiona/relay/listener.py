@@ -96,7 +96,7 @@ class Relay:
                 await nursery.start(self.journal.run)
                 await nursery.start(self.pinger.run)
                 await nursery.start(self.inventory.run)
-                await nursery.start(partial(expire_forever, self._registry))
+                await nursery.start(partial(expire_forever, self._registry, self._stores.sessions))
                 await nursery.start(
                     partial(follow_notices, self._stores, self._apply, self._settings.notices_seconds)
                 )

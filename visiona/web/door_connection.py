@@ -216,7 +216,7 @@ class DoorConnection:
         self._input.enter(Stage.ANSWER)
         self.output.owe(exchange.taken)
         calls, actor, live = self._context.access.registry.calls, allowed.actor, allowed.live
-        exchange.enter(calls, actor.user_id, actor.credential_id, live.device_id, actor.ends_at)
+        exchange.enter(calls, actor.user_id, actor.credential_id, live.device_id, actor.expires_at)
         try:
             exchange.start(live.tunnel, head_for_agent)
         except TunnelError as error:

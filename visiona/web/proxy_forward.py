@@ -51,7 +51,7 @@ async def forward_to_agent(
     inbox = Inbox()
     framing = Sized(len(body)) if body or method not in {b"GET", b"HEAD"} else NO_BODY
     exchange = Exchange(inbox, method, framing, upgrade=False, sweeper=sweeper, limits=limits or Limits())
-    exchange.enter(registry.calls, actor.user_id, actor.credential_id, live.device_id, actor.ends_at)
+    exchange.enter(registry.calls, actor.user_id, actor.credential_id, live.device_id, actor.expires_at)
     head = checked_request(method, agent_target, ((b"Host", b"localhost"), *headers))
     crossing = Crossing(
         request_id=request_id.encode(),

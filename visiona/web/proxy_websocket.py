@@ -97,7 +97,7 @@ class WebSocketBridge:
         await self._receive()  # websocket.connect
         actor, live = allowed.actor, allowed.live
         calls = self._parts.access.registry.calls
-        exchange.enter(calls, actor.user_id, actor.credential_id, live.device_id, actor.ends_at)
+        exchange.enter(calls, actor.user_id, actor.credential_id, live.device_id, actor.expires_at)
         try:
             exchange.start(
                 live.tunnel, request_for_agent(self._head, allowed.target.agent_target, crossing, NO_BODY)

@@ -54,6 +54,22 @@ class NotOffered(VisionaError):
     default_code = "NOT_IMPLEMENTED"
 
 
+class SignInFailed(VisionaError):
+    """A person's way in broke off; why is in the log alone."""
+
+    default_code = "SIGN_IN_FAILED"
+
+
+class ProviderDown(VisionaError):
+    """The identity provider cannot be asked now."""
+
+    default_code = "IDENTITY_PROVIDER_UNAVAILABLE"
+
+    def __init__(self, message: str, *, retry_after_seconds: int) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
 class Response(NamedTuple):
     """A whole answer, ready for any of the layers that can send one."""
 
@@ -64,6 +80,7 @@ class Response(NamedTuple):
 
 STATUS: Mapping[type[VisionaError], int] = {
     Invalid: 400,
+    SignInFailed: 400,
     NotSignedIn: 401,
     PairingRefused: 401,
     NotAllowed: 403,
@@ -76,6 +93,7 @@ STATUS: Mapping[type[VisionaError], int] = {
     NotOffered: 501,
     DeviceBroke: 502,
     DeviceOffline: 503,
+    ProviderDown: 503,
     DeviceTooSlow: 504,
 }
 
@@ -151,7 +169,7 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]
 
 def _extra_headers(error: VisionaError) -> list[Header]:
     match error:
-        case TooMany():
+        case TooMany() | ProviderDown():
             return [(b"Retry-After", str(max(1, error.retry_after_seconds)).encode())]
         case NotSignedIn():
             return [(b"WWW-Authenticate", b'Bearer realm="visiona"')]

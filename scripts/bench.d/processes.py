@@ -94,16 +94,18 @@ def serving(place: Path, *settings: str, tree: Path = TREE) -> Iterator[Bound]:
         yield Bound(**json.loads(ready.read_text()))
 
 
-def visiona(place: Path, *arguments: str, stdin: str = "") -> str:
+def visiona(place: Path, *arguments: str, stdin: str = "", tree: Path = TREE) -> str:
     """What a command beside the server prints."""
     order = [sys.executable, "-m", "visiona", "--set", f"state_dir={place / 'state'}", *arguments]
-    return subprocess.run(order, input=stdin, check=True, capture_output=True, text=True).stdout
+    return subprocess.run(order, input=stdin, check=True, stdout=subprocess.PIPE, text=True, cwd=tree).stdout
 
 
-def new_caller(place: Path, email: str = "bench@example.org") -> str:
+def new_caller(place: Path, tree: Path = TREE, email: str = "bench@example.org") -> str:
     """The token of a new account."""
-    visiona(place, "user", "add", email, "--password-stdin", stdin="correct horse battery staple\n")
-    made = visiona(place, "token", "create", "--user", email, "--name", "bench", "--json")
+    visiona(
+        place, "user", "add", email, "--password-stdin", stdin="correct horse battery staple\n", tree=tree
+    )
+    made = visiona(place, "token", "create", "--user", email, "--name", "bench", "--json", tree=tree)
     return str(json.loads(made)["token"])
 
 

@@ -107,7 +107,7 @@ def run_work(place: Path, site: Site, work: Work, seconds: float) -> dict[str, f
 def our_site(place: Path, name: str, agents: list[str], *settings: str, tree: Path = TREE) -> Iterator[Site]:
     """`visiona serve` with its agents."""
     with serving(place / name, *settings, tree=tree) as bound, contextlib.ExitStack() as running:
-        token = new_caller(place / name)
+        token = new_caller(place / name, tree)
         devices = {}
         for agent in agents:
             pairing = ask(bound.web, "/api/pairing/token", token, {"name": agent})["data"]["token"]

@@ -11,6 +11,7 @@ import (
 	"flag"
 	"log"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"os"
 	"strconv"
@@ -25,11 +26,17 @@ var connected, refused, failed atomic.Int64
 
 func main() {
 	relay := flag.String("relay", "ws://127.0.0.1:3800", "base URL of the relay")
+	spread := flag.Bool("spread", false, "each agent dials from a loopback address of its own, as a fleet does")
 	every := flag.Duration("every", 100*time.Millisecond, "how often the counts are said")
 	flag.Parse()
 	tokens := bufio.NewScanner(os.Stdin)
-	for tokens.Scan() {
-		go stay(*relay, strings.TrimSpace(tokens.Text()))
+	for number := 0; tokens.Scan(); number++ {
+		dialer := websocket.Dialer{HandshakeTimeout: 30 * time.Second}
+		if *spread {
+			from := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 1, byte(number/250), byte(number%250+1))}}
+			dialer.NetDialContext = from.DialContext
+		}
+		go stay(dialer, *relay, strings.TrimSpace(tokens.Text()))
 	}
 	began := time.Now()
 	lines := json.NewEncoder(os.Stdout)
@@ -48,9 +55,9 @@ func main() {
 	}
 }
 
-func stay(relay, token string) {
+func stay(dialer websocket.Dialer, relay, token string) {
 	for {
-		socket, answer, err := websocket.DefaultDialer.Dial(relay+"/tunnel/connect?token="+token, nil)
+		socket, answer, err := dialer.Dial(relay+"/tunnel/connect?token="+token, nil)
 		if err != nil {
 			time.Sleep(patience(answer))
 			continue

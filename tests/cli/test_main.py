@@ -1,7 +1,9 @@
 import errno
 import json
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -92,3 +94,20 @@ def test_p10_a_token_typed_in_the_wrong_place_is_not_repeated(
     token = "vAp_" + "7" * 64
     assert main([argument.format(token) for argument in arguments]) != 0
     assert "77777" not in "".join(capsys.readouterr())
+
+
+def test_s03_a_command_says_what_the_store_cannot_do_once(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    order = [sys.executable, "-m", "visiona", "--set", f"state_dir={folder}", "user"]
+    subprocess.run([*order, "list"], check=True, capture_output=True)
+    with closing(sqlite3.connect(folder / "visiona.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        said = subprocess.run(
+            [*order, "add", "a@example.org", "--password-stdin"],
+            input="a long password\n",
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert said.returncode == 3
+    assert len(said.stderr.splitlines()) == 1

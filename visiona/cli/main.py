@@ -4,6 +4,7 @@
 """
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -16,9 +17,13 @@ from visiona.config import ConfigInvalid
 from visiona.domain.errors import Invalid, NotFound, VisionaError
 from visiona.stores.errors import StoreError, StoreUnavailable
 
+_NO_LOG = logging.NullHandler()
+"""A command says what went wrong itself; without any handler Python would print warnings beside that."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit code."""
+    logging.getLogger("visiona").addHandler(_NO_LOG)
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         return _run(arguments)

@@ -96,6 +96,53 @@ async def test_s01_a_locked_database_delays_no_caller_to_note_the_use_of_a_token
     assert listed.last_used_at == NOW
 
 
+async def test_s03_who_pings_a_database_that_takes_no_writes_hears_of_it_until_it_does(
+    stores: SqliteStores, caplog: pytest.LogCaptureFixture
+) -> None:
+    await stores.ping()
+    stores._writer.execute("PRAGMA query_only = ON")
+    # Nothing was written yet, so nobody knows.
+    await stores.ping()
+    with pytest.raises(StoreUnavailable, match="cannot be written"):
+        await put(stores, a_user())
+    (line,) = caplog.records
+    assert line.getMessage() == "the database cannot be asked: the database cannot be written to"
+    assert vars(line)["code"] == "SQLITE_READONLY"
+    for _ in range(3):
+        with pytest.raises(StoreUnavailable, match="writing fails: the database cannot be written to"):
+            await stores.ping()
+    assert len(caplog.records) == 1
+    assert await emails(stores) == []
+    stores._writer.execute("PRAGMA query_only = OFF")
+    await stores.ping()
+    await put(stores, a_user())
+
+
+async def test_a_write_that_succeeds_ends_the_trouble_too(stores: SqliteStores) -> None:
+    stores._writer.execute("PRAGMA query_only = ON")
+    with pytest.raises(StoreUnavailable):
+        await put(stores, a_user())
+    stores._writer.execute("PRAGMA query_only = OFF")
+    await put(stores, a_user())
+    stores._writer.execute("PRAGMA query_only = ON")
+    await stores.ping()
+
+
+async def test_a_lock_is_no_trouble_with_writing(
+    stores: SqliteStores, path: Path, caplog: pytest.LogCaptureFixture, autojump_clock: trio.testing.MockClock
+) -> None:
+    with closing(connect(path, "normal")) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreUnavailable, match="another program"):
+            await put(stores, a_user())
+        assert [vars(line)["code"] for line in caplog.records] == ["SQLITE_BUSY"]
+        with pytest.raises(StoreUnavailable, match="another program"):
+            await stores.write(lambda tx: tx.notices.last_id(), waits=False)
+        assert len(caplog.records) == 1
+        await stores.ping()
+        other.execute("ROLLBACK")
+
+
 async def test_waiting_for_a_lock_can_be_cancelled(stores: SqliteStores, path: Path) -> None:
     with closing(connect(path, "normal")) as other:
         other.execute("BEGIN IMMEDIATE")

@@ -5,6 +5,7 @@ connections: one that writes, one that cannot; the second also notices every com
 programs (`PRAGMA data_version`). Locks of other programs are waited for outside, never inside SQLite.
 """
 
+import logging
 import random
 import sqlite3
 from collections.abc import Awaitable, Callable
@@ -13,16 +14,19 @@ from typing import TypeVar
 
 import trio
 
+from visiona.stores.errors import StoreUnavailable
 from visiona.stores.inline import run_inline
 from visiona.stores.interfaces import Tx
 from visiona.stores.kept_sessions import KeptPendingLogins, KeptSessions
 from visiona.stores.sessions import PendingLoginStore, SessionStore
 from visiona.stores.sql.engine import Row, Value
-from visiona.stores.sql.sqlite_errors import is_busy, primary_code, translated
+from visiona.stores.sql.sqlite_errors import code_name, is_busy, primary_code, translated
 from visiona.stores.sql.sqlite_file import connect
 from visiona.stores.sql.transaction import SqlTx
 
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 BUSY_SECONDS = 2.0
 """How long another program may hold the write lock before a caller is told to come back later."""
@@ -63,6 +67,11 @@ class SqliteTransaction:
                 raise RuntimeError("an operation that reads may not write") from error
             raise translated(error) from error
 
+    def write_a_page(self) -> None:
+        """Writes something and changes nothing."""
+        (version,) = self._run("PRAGMA user_version", ()).fetchone()
+        self._run(f"PRAGMA user_version = {version:d}", ())
+
     def begin(self, how: str) -> None:
         """Opens a transaction; raises sqlite3.Error as it comes."""
         self._connection.execute(how)
@@ -100,6 +109,7 @@ class SqliteStores:
         self, path: Path, synchronous: str = "normal", *, busy_seconds: float = BUSY_SECONDS
     ) -> None:
         self._busy_seconds = busy_seconds
+        self._write_trouble: StoreUnavailable | None = None
         try:
             self._writer = connect(path, synchronous)
             self._reader = connect(path, synchronous)
@@ -120,26 +130,42 @@ class SqliteStores:
 
     async def read(self, operation: Callable[[Tx], Awaitable[T]]) -> T:
         """See interfaces.Stores.read."""
-        await self._begin(self._reading, "BEGIN", self._busy_seconds)
         try:
-            return run_inline(operation(self._read_tx))
-        finally:
-            self._reading.roll_back()
+            await self._begin(self._reading, "BEGIN", self._busy_seconds)
+            try:
+                return run_inline(operation(self._read_tx))
+            finally:
+                self._reading.roll_back()
+        except StoreUnavailable as error:
+            _say(error)
+            raise
 
     async def write(self, operation: Callable[[Tx], Awaitable[T]], *, waits: bool = True) -> T:
         """See interfaces.Stores.write."""
-        await self._begin(self._writing, "BEGIN IMMEDIATE", self._busy_seconds if waits else 0.0)
-        # From here to the end nothing waits, so nothing can be cancelled and nobody comes in between.
-        with self._writing:
-            return run_inline(operation(self._write_tx))
+        try:
+            await self._begin(self._writing, "BEGIN IMMEDIATE", self._busy_seconds if waits else 0.0)
+            # From here to the end nothing waits, so nothing can be cancelled and nobody comes in between.
+            with self._writing:
+                result = run_inline(operation(self._write_tx))
+        except StoreUnavailable as error:
+            is_lock = isinstance(error.__cause__, sqlite3.Error) and is_busy(error.__cause__)
+            if not is_lock:
+                self._write_trouble = error
+            if waits or not is_lock:
+                _say(error)
+            raise
+        self._write_trouble = None
+        return result
 
     async def ping(self) -> None:
-        """See interfaces.Stores.ping."""
+        """See interfaces.Stores.ping. After a write that failed, a page is written until that succeeds again."""
 
         async def ask(tx: Tx) -> int:
             return await tx.notices.last_id()
 
         await self.read(ask)
+        if self._write_trouble is not None:
+            await self._try_writing(self._write_trouble)
 
     async def change_mark(self) -> int:
         """See interfaces.Stores.change_mark."""
@@ -149,6 +175,17 @@ class SqliteStores:
         except sqlite3.Error as error:
             raise translated(error) from error
         return int(version)
+
+    async def _try_writing(self, trouble: StoreUnavailable) -> None:
+        try:
+            await self._begin(self._writing, "BEGIN IMMEDIATE", 0.0)
+            with self._writing:
+                self._writing.write_a_page()
+        except StoreUnavailable as error:
+            raise StoreUnavailable(
+                f"writing fails: {trouble}", retry_after_seconds=trouble.retry_after_seconds
+            ) from error
+        self._write_trouble = None
 
     async def _begin(self, transaction: SqliteTransaction, how: str, busy_seconds: float) -> None:
         """Gives others their turn, then opens the transaction, waiting for other programs' locks."""
@@ -163,3 +200,8 @@ class SqliteStores:
                     raise translated(error) from error
             # Jitter, so that two programs do not meet again and again.
             await trio.sleep(random.uniform(0.001, _MAX_PAUSE_SECONDS))  # noqa: S311
+
+
+def _say(error: StoreUnavailable) -> None:
+    """One line for whoever has to mend it; callers are only told to come back."""
+    _log.warning("the database cannot be asked: %s", error, extra={"code": code_name(error.__cause__)})

@@ -30,6 +30,11 @@ def primary_code(error: sqlite3.Error) -> int:
     return getattr(error, "sqlite_errorcode", 0) & _PRIMARY
 
 
+def code_name(error: BaseException | None) -> str:
+    """What SQLite calls it, such as `SQLITE_FULL`."""
+    return getattr(error, "sqlite_errorname", type(error).__name__)
+
+
 def is_busy(error: sqlite3.Error) -> bool:
     """Whether somebody else holds the lock just now."""
     return primary_code(error) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}

@@ -152,6 +152,17 @@ def test_every_byte_gives_its_credit_in_the_end() -> None:
     assert made.stream.credit == len(head) + len(b"3\r\nabc\r\n")
 
 
+def test_t29_chunks_of_one_byte_cost_the_client_s_side_as_one_piece() -> None:
+    made = Made()
+    pieces: list[bytes] = []
+    made.client.answer_body = pieces.append  # type: ignore[method-assign]
+    made.exchange.stream_data(OK + b"Transfer-Encoding: chunked\r\n\r\n")
+    made.exchange.stream_data(b"1\r\nx\r\n" * 1000)
+    assert pieces == [b"x" * 1000]
+    made.exchange.stream_data(b"0\r\n\r\n")
+    assert made.client.trailers == ()
+
+
 def test_an_answer_until_the_close_ends_with_the_stream() -> None:
     made = Made()
     made.exchange.stream_data(OK + b"\r\nall of it")

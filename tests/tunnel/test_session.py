@@ -11,7 +11,7 @@ from visiona.tunnel.byte_stream import TunnelStream
 from visiona.tunnel.errors import StreamRefused, StreamReset, TunnelClosed
 from visiona.tunnel.live_streams import MAX_WAITING_OPENS
 from visiona.tunnel.pipe import SocketPipe, tune
-from visiona.tunnel.session import MAX_UNACCEPTED, Tunnel, open_tunnel
+from visiona.tunnel.session import MAX_UNACCEPTED, SLICE_SECONDS, Tunnel, open_tunnel
 from visiona.tunnel.settings import TunnelSettings
 from visiona.tunnel.transport import WebSocketTransport
 from visiona.wire.yamux.limits import Limits, Role
@@ -539,3 +539,50 @@ def _tcp_pair() -> tuple[socket.socket, socket.socket]:
 def _tunnel(sock: socket.socket, limits: Limits | None = None) -> Tunnel:
     transport = WebSocketTransport(SocketPipe(sock), is_client=False)
     return Tunnel(transport, Session(Role.SERVER, limits or Limits()), TunnelSettings())
+
+
+async def test_t29_an_agent_that_answers_byte_by_byte_does_not_keep_others_from_their_turn(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    """A bug: 20,000 one-byte frames fit into a read, and nobody was served for a second and a half."""
+    turns_at: list[int] = []
+
+    class Slow(Remembering):
+        def stream_data(self, data: bytes) -> None:
+            super().stream_data(data)
+            mock_clock.jump(SLICE_SECONDS / 4)
+
+    handler = Slow()
+
+    async def somebody_else() -> None:
+        while True:
+            await trio.lowlevel.checkpoint()
+            if len(handler.data) > (turns_at or [0])[-1]:
+                turns_at.append(len(handler.data))
+
+    async with before_a_raw_agent() as (tunnel, agent), trio.open_nursery() as nursery:
+        stream = tunnel.open_stream_nowait(handler)
+        nursery.start_soon(somebody_else)
+        await agent.say(*[frame(DATA, 0, stream.id, 1, b"x")] * 100)
+        while len(handler.data) < 100:
+            await trio.lowlevel.checkpoint()
+        stream.reset()
+        nursery.cancel_scope.cancel()
+    assert max(later - earlier for earlier, later in itertools.pairwise([0, *turns_at])) <= 12
+
+
+async def test_what_is_left_of_a_long_read_is_dropped_when_the_tunnel_closes_in_between(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    class Closing(Remembering):
+        def stream_data(self, data: bytes) -> None:
+            super().stream_data(data)
+            mock_clock.jump(SLICE_SECONDS)
+            tunnel.close("revoked")
+
+    handler = Closing()
+    async with before_a_raw_agent() as (tunnel, agent):
+        stream = tunnel.open_stream_nowait(handler)
+        await agent.say(*[frame(DATA, 0, stream.id, 1, b"x")] * 100)
+        assert (await tunnel.wait_closed()).cause == "revoked"
+    assert handler.data == b"x"

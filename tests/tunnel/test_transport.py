@@ -127,3 +127,23 @@ async def test_t10_frames_that_break_the_protocol_are_an_error(broken: bytes) ->
     with pytest.raises(RemoteProtocolError) as caught:
         await transport.receive()
     assert caught.value.kind == "websocket"
+
+
+async def test_t36_a_read_full_of_tiny_messages_lets_others_in_between() -> None:
+    transport, peer = a_transport()
+    turns = 0
+
+    async def somebody_else() -> None:
+        nonlocal turns
+        while True:
+            await trio.lowlevel.checkpoint()
+            turns += 1
+
+    await peer.send_all(binary_frame([b"x"], MASK) * 30_000)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(somebody_else)
+        await trio.lowlevel.checkpoint()
+        turns = 0
+        assert b"".join(await transport.receive() or []) == b"x" * 30_000
+        assert turns >= 3
+        nursery.cancel_scope.cancel()

@@ -316,16 +316,16 @@ class Exchange:
         pieces, used = reader.receive(data)
         if fresh and reader.done and used < len(data):
             raise RemoteProtocolError("the answer is longer than it says", kind="framing", status=502)
-        payload = 0
-        for piece in pieces:
-            payload += len(piece)
-            client.answer_body(piece)
+        # Joined, for a device may cut its answer into chunks of one byte, and each would cost the client's side as one.
+        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        if body:
+            client.answer_body(body)
         if reader.done:
             self._finish(reader.trailers)
             if used < len(data):
                 self._drop_stream()
         else:
-            self.taken(used - payload)
+            self.taken(used - len(body))
 
     def _body_ended(self) -> None:
         reader = self._reader

@@ -26,6 +26,7 @@ from visiona.stores.interfaces import Stores
 from visiona.stores.opening import open_stores
 from visiona.web.api.routes import api_routes
 from visiona.web.callers import Callers
+from visiona.web.cookies import SessionCookie, session_cookie_name
 from visiona.web.door import open_door
 from visiona.web.proxy import Proxy
 from visiona.web.proxy_access import Access
@@ -34,6 +35,7 @@ from visiona.web.rate_limits import ExchangeLimits
 from visiona.web.relay_url import relay_url_from
 from visiona.web.revoking import Revoking
 from visiona.web.site import build_site
+from visiona.web.session_key import session_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,9 @@ async def _serve(
     settings: Settings, stores: Stores, watchers: Watchers, stop: trio.Event, ready: Callable[[Bound], None]
 ) -> None:
     registry, board, sweeper = Registry(), HealthBoard(), Sweeper()
-    callers = Callers(stores, ttl_seconds=settings.web.caller_cache_seconds)
+    key = session_key(settings.session.key, settings.state_dir, is_kept=not settings.stores.is_memory)
+    cookie = SessionCookie(session_cookie_name(settings.web.public_url), key)
+    callers = Callers(stores, cookie=cookie, ttl_seconds=settings.web.caller_cache_seconds)
     revoking = Revoking(callers, registry, now)
     async with trio.open_nursery() as background:
         async with trio.open_nursery() as connections:

@@ -16,6 +16,7 @@ from visiona.services.devices import list_all_devices
 from visiona.services.exchange_token import DeviceClaims, Exchanged, exchange
 from visiona.services.identify import TunnelSession, identify_program, identify_session_token
 from visiona.services.pair_device import create_pairing_token
+from visiona.services.sign_in import Browser, Claims, SignedIn, sign_in
 from visiona.services.tokens import create_access_token
 from visiona.services.users import add_user
 from visiona.stores.interfaces import Stores
@@ -24,6 +25,8 @@ from visiona.tunnel.errors import TunnelClosed
 from visiona.tunnel.stream import Stream, StreamHandler
 from visiona.web.api.routes import api_routes
 from visiona.web.callers import Callers
+from visiona.web.cookies import SessionCookie, session_cookie_name
+from visiona.web.live_feed import LiveFeed
 from visiona.web.rate_limits import ExchangeLimits
 from visiona.web.revoking import Revoking
 from visiona.web.settings import WebSettings
@@ -88,6 +91,24 @@ class Person:
 
 
 @dataclass
+class Visitor:
+    """A person who signed in, in one browser. What `ask` sends is what the console's own pages send."""
+
+    done: SignedIn
+    world: "World"
+
+    @property
+    def cookie(self) -> str:
+        cookie = self.world.cookie
+        return f"{cookie.name}={cookie.seal(self.done.text)}"
+
+    async def ask(self, method: str, path: str, **options: Any) -> "Answer":
+        ours = {"Cookie": self.cookie, "Sec-Fetch-Site": "same-origin", "X-Visiona-CSRF": "1"}
+        headers = {**ours, **options.pop("headers", {})}
+        return await self.world.ask(method, path, headers=headers, **options)
+
+
+@dataclass
 class Answer:
     status: int
     headers: Any
@@ -128,7 +149,8 @@ class World:
         self.registry = Registry(now=self.now)
         self.waited_for: list[tuple[UserId, DeviceId | None]] = []
         self.board = HealthBoard(self.now)
-        self.callers = Callers(self.stores, now=self.now)
+        self.cookie = SessionCookie(session_cookie_name(self.settings.public_url), b"k" * 32)
+        self.callers = Callers(self.stores, cookie=self.cookie, now=self.now)
         self.revoking = Revoking(self.callers, self.registry, self.now)
         self.limits = ExchangeLimits(enabled=self.rate_limits)
         self.site: Site = build_site(
@@ -164,6 +186,12 @@ class World:
     async def paired(self, person: Person, **claims: str) -> Exchanged:
         made = await create_pairing_token(self.stores, await person.actor(), self.now())
         return await exchange(self.stores, made.text, self.now(), DeviceClaims(**claims))
+    async def visitor(self, email: str = "ada@example.com") -> Visitor:
+        """Signs somebody in; the account is made if there is none."""
+        claims = Claims("https://id.example", email, email, email_verified=True)
+        browser = Browser("Browser/1", "192.0.2.7")
+        return Visitor(await sign_in(self.stores, claims, self.now(), browser=browser), self)
+
 
     async def connected(self, done: Exchanged, streams: int = 0) -> LiveTunnel:
         session = await identify_session_token(self.stores, done.session_token, self.now())

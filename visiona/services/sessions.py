@@ -38,6 +38,13 @@ async def session_or_none(stores: Stores, text: str, now: datetime) -> UserSessi
     return await stores.sessions.get_or_none(hashed, now) if hashed is not None else None
 
 
+async def current_session_or_none(stores: Stores, actor: Actor, now: datetime) -> UserSession | None:
+    """The session that the caller came with; None for a program's token, and where it has just ended."""
+    if actor.via is not Via.SESSION:
+        return None
+    return await stores.sessions.by_id_or_none(SessionId(actor.credential_id), now)
+
+
 async def list_sessions(stores: Stores, user_id: UserId, now: datetime) -> list[UserSession]:
     """A user's live sessions, the most recently used first."""
     return await stores.sessions.list_of_user(user_id, now)

@@ -1,24 +1,32 @@
-"""Who am I, and the two kept routes that this server answers with a polite no."""
+"""Who am I, and for how long; and the two kept routes that this server answers with a polite no."""
+
+from collections.abc import Callable
+from datetime import datetime
 
 from quart import Blueprint, Response
 
+from visiona.domain.access import Actor, Via
 from visiona.domain.errors import Gone
+from visiona.domain.ids import SessionId
 from visiona.services.list_workspaces import list_workspaces
+from visiona.services.sessions import current_session_or_none
 from visiona.stores.interfaces import Stores
-from visiona.web.answers import moment, ok, without_nothing
+from visiona.web.answers import Json, moment, ok, without_nothing
+from visiona.web.api.sessions import session_limits, shown
 from visiona.web.errors import NotOffered
 from visiona.web.guards import current_actor
 
 
-def auth_routes(stores: Stores) -> Blueprint:
+def auth_routes(stores: Stores, now: Callable[[], datetime]) -> Blueprint:
     """The routes."""
     routes = Blueprint("auth", __name__)
 
     @routes.get("/api/auth/me")
     async def me() -> Response:
-        """Who the credential belongs to."""
+        """Who the credential belongs to, and until when it is good."""
         actor = current_actor()
         workspaces = await list_workspaces(stores, actor)
+        session = await current_session_or_none(stores, actor, now())
         return ok(
             without_nothing(
                 {
@@ -31,7 +39,8 @@ def auth_routes(stores: Stores) -> Blueprint:
                     ],
                     "personal_workspace_id": actor.personal_workspace,
                     "scopes": sorted(scope.value for scope in actor.scopes),
-                    "expires_at": moment(actor.expires_at),
+                    "expires_at": moment(session.idle_expires_at if session else actor.expires_at),
+                    "session": {"id": session.id, **session_limits(session)} if session else None,
                 }
             )
         )
@@ -47,3 +56,13 @@ def auth_routes(stores: Stores) -> Blueprint:
         raise NotOffered("accounts are made by an administrator")
 
     return routes
+
+
+async def _session(stores: Stores, actor: Actor, now: datetime) -> Json | None:
+    """How long a person stays signed in; None for a program."""
+    if actor.via is not Via.SESSION:
+        return None
+    session = await stores.sessions.by_id_or_none(SessionId(actor.credential_id), now)
+    if session is None:
+        return None
+    return {**shown(session, is_current=True), "idle_seconds": int(session.idle.total_seconds())}

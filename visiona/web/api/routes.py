@@ -14,6 +14,7 @@ from visiona.web.api.devices import Settle, at_once, device_routes
 from visiona.web.api.health import health_routes
 from visiona.web.api.pairing import pairing_routes
 from visiona.web.api.tokens import token_routes
+from visiona.web.api.sessions import session_routes
 from visiona.web.api.workspaces import workspace_routes
 from visiona.web.openapi import openapi_routes
 from visiona.web.rate_limits import ExchangeLimits
@@ -34,7 +35,8 @@ def api_routes(
     """Each noun's blueprint, given what it uses; call it inside the event loop."""
     return [
         health_routes(board, lambda: len(registry)),
-        auth_routes(stores),
+        auth_routes(stores, now),
+        session_routes(stores, revoking, now),
         token_routes(stores, revoking, now),
         pairing_routes(stores, registry, revoking, limits, relay_url, now),
         device_routes(stores, registry, revoking, settle, now),

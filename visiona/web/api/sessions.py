@@ -1,11 +1,11 @@
-"""Sessions of the caller: where one is signed in, and ending it there."""
+"""The caller's own sign-ins: where there is one, and ending it."""
 
 from collections.abc import Callable
 from datetime import datetime
 
 from quart import Blueprint, Response
 
-from visiona.domain.access import Scope
+from visiona.domain.access import Actor, Scope
 from visiona.domain.errors import NotFound
 from visiona.domain.ids import SessionId, is_uuid
 from visiona.domain.notices import NoticeKind
@@ -23,17 +23,18 @@ def session_routes(stores: Stores, revoking: Revoking, now: Callable[[], datetim
     routes = Blueprint("sessions", __name__)
 
     @routes.get("/api/auth/sessions")
-    async def sessions() -> Response:
-        """Where the caller is signed in, the newest first."""
+    async def list_own() -> Response:
+        """The caller's live sign-ins, the newest first."""
         actor = current_actor(Scope.ACCOUNT)
-        found = await list_sessions(stores, actor.user_id, now())
-        found.sort(key=lambda session: (session.created_at, session.id), reverse=True)
-        page = page_of(found, lambda session: Position(session.created_at, session.id))
-        return listed(page, lambda session: shown(session, is_current=session.id == actor.credential_id))
+        sessions = await list_sessions(stores, actor.user_id, now())
+        # By when they began, not by when they were used: a page must not change under the reader.
+        sessions.sort(key=lambda session: (session.created_at, session.id), reverse=True)
+        page = page_of(sessions, lambda session: Position(session.created_at, session.id))
+        return listed(page, lambda session: _shown(session, actor))
 
     @routes.delete("/api/auth/sessions/<session_id>")
-    async def end(session_id: str) -> Response:
-        """Sign out there: the session and what runs on it end at once."""
+    async def end_own(session_id: str) -> Response:
+        """End a sign-in and what runs on it, at once; also the one that asks."""
         actor = current_actor(Scope.ACCOUNT)
         if not is_uuid(session_id):
             raise NotFound("there is no such session")
@@ -44,15 +45,23 @@ def session_routes(stores: Stores, revoking: Revoking, now: Callable[[], datetim
     return routes
 
 
-def shown(session: UserSession, *, is_current: bool) -> Json:
-    """A session as its owner sees it."""
+def session_limits(session: UserSession) -> Json:
+    """When it ends, by which limit."""
+    return {
+        "expires_at": moment(session.idle_expires_at),
+        "absolute_expires_at": moment(session.absolute_expires_at),
+        "idle_seconds": int(session.idle.total_seconds()),
+    }
+
+
+def _shown(session: UserSession, actor: Actor) -> Json:
     return {
         "id": session.id,
-        "current": is_current,
+        "is_current": session.id == actor.credential_id,
         "created_at": moment(session.created_at),
         "last_seen_at": moment(session.last_seen_at),
-        "idle_expires_at": moment(session.idle_expires_at),
-        "expires_at": moment(session.absolute_expires_at),
+        **session_limits(session),
         "user_agent": session.user_agent,
         "address": session.address,
+        "issuer": session.issuer,
     }

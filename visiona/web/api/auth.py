@@ -5,14 +5,12 @@ from datetime import datetime
 
 from quart import Blueprint, Response
 
-from visiona.domain.access import Actor, Via
 from visiona.domain.errors import Gone
-from visiona.domain.ids import SessionId
 from visiona.services.list_workspaces import list_workspaces
 from visiona.services.sessions import current_session_or_none
 from visiona.stores.interfaces import Stores
-from visiona.web.answers import Json, moment, ok, without_nothing
-from visiona.web.api.sessions import session_limits, shown
+from visiona.web.answers import moment, ok, without_nothing
+from visiona.web.api.sessions import session_limits
 from visiona.web.errors import NotOffered
 from visiona.web.guards import current_actor
 
@@ -56,13 +54,3 @@ def auth_routes(stores: Stores, now: Callable[[], datetime]) -> Blueprint:
         raise NotOffered("accounts are made by an administrator")
 
     return routes
-
-
-async def _session(stores: Stores, actor: Actor, now: datetime) -> Json | None:
-    """How long a person stays signed in; None for a program."""
-    if actor.via is not Via.SESSION:
-        return None
-    session = await stores.sessions.by_id_or_none(SessionId(actor.credential_id), now)
-    if session is None:
-        return None
-    return {**shown(session, is_current=True), "idle_seconds": int(session.idle.total_seconds())}

@@ -57,7 +57,7 @@ def session_limits(session: UserSession) -> Json:
 def _shown(session: UserSession, actor: Actor) -> Json:
     return {
         "id": session.id,
-        "is_current": session.id == actor.credential_id,
+        "current": session.id == actor.credential_id,
         "created_at": moment(session.created_at),
         "last_seen_at": moment(session.last_seen_at),
         **session_limits(session),

@@ -83,7 +83,6 @@ class LiveCalls:
         found = [call for call in self._calls if call.user_id == user_id and call.device_id in devices]
         return self._cut(found, cause)
 
-    def expire(self, now: datetime) -> int:
     def overdue(self, now: datetime) -> set[CredentialId]:
         """Credentials that were no longer good at `now`, as far as is known here."""
         return {
@@ -98,6 +97,7 @@ class LiveCalls:
             if call.credential_id == credential_id:
                 call.expires_at = expires_at
 
+    def expire(self, now: datetime) -> int:
         """Ends what runs on a credential that is no longer good at `now`; returns how many calls that were."""
         found = [call for call in self._calls if call.expires_at is not None and call.expires_at <= now]
         return self._cut(found, "expired")

@@ -11,6 +11,7 @@ from visiona.domain.causes import Cause
 from visiona.domain.devices import Accelerator
 from visiona.relay.deadlines import Limits
 from visiona.tunnel.byte_stream import TunnelStream
+from visiona.web.settings import WebSettings
 
 from tests.web.device_rig import (
     ACTOR,
@@ -496,6 +497,25 @@ async def test_t30_an_upload_that_the_device_does_not_take_waits_and_is_not_gath
         # The window, the stream's queue, two socket buffers; not the 314 MB that Quart took.
         assert sent < 24 << 20
         await client.aclose()
+
+
+@pytest.mark.parametrize("path", ["~/x", "/api/nothing", "/livez"])
+async def test_h05_with_a_public_url_a_request_by_another_name_is_misdirected(layer: str, path: str) -> None:
+    web = WebSettings(public_url="https://Visiona.example")
+    async with open_rig(layer, echo, web=web) as rig:
+        for host, is_ours in (
+            ("visiona.example", True),
+            ("localhost:9", True),
+            (f"127.0.0.1:{rig.port}", True),
+            ("evil.example", False),
+        ):
+            client = await rig.connect()
+            target = path.replace("~", rig.base)
+            head = f"GET {target} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
+            answer = await client.ask(head.encode())
+            assert (answer.status != 421) is is_ours, host
+            if not is_ours:
+                assert error_of(answer.body)["code"] == "VALIDATION_FAILED"
 
 
 async def test_a_revoked_credential_ends_what_runs_on_it(layer: str) -> None:

@@ -21,6 +21,7 @@ from visiona.web.door_input import BULK_READ_BYTES, READ_BYTES, Input, Stage
 from visiona.web.door_output import Output
 from visiona.web.door_request import NO_REQUEST, Request, RequestFraming
 from visiona.web.door_settings import DoorContext
+from visiona.web.hosts import check_host
 from visiona.web.proxy_access import Allowed, check_origin
 from visiona.web.proxy_crossing import crossing_of, not_opened
 from visiona.web.proxy_request import text_getter
@@ -139,6 +140,8 @@ class DoorConnection:
                 check_form(head.method, head.target)
                 framing = request_framing(head)
                 target = device_target(head.method, head.target, head.get)
+                if target is not None:
+                    check_host(head.get(b"host"), self._context.outside.host, self._local_address)
                 self._last = Request(data, head, framing, target).to_keep()
             if target is not None and self._context.relays:
                 del self._input.buffer[:size]
@@ -378,6 +381,9 @@ class DoorConnection:
             exchange.hang_up()
         else:
             exchange.leave()
+
+    def _local_address(self) -> str:
+        return str(self._sock.getsockname()[0])
 
     def _close(self) -> None:
         self.output.give_up()

@@ -13,12 +13,13 @@ from visiona.domain.errors import VisionaError
 from visiona.relay.deadlines import Limits, Sweeper
 from visiona.stores.errors import StoreUnavailable
 from visiona.web.access_log import log_access
+from visiona.web.hosts import check_host
 from visiona.web.pages import answer_to
 from visiona.web.proxy_access import Access
 from visiona.web.proxy_answer import Message, Receive, Send
 from visiona.web.proxy_crossing import Outside
 from visiona.web.proxy_http import HttpExchange
-from visiona.web.proxy_request import ProxyParts, header_getter, peer_of, raw_target
+from visiona.web.proxy_request import ProxyParts, header_getter, local_address_of, peer_of, raw_target
 from visiona.web.proxy_websocket import WebSocketBridge
 from visiona.web.request_ids import request_id_from
 from visiona.web.targets import Target, check_form, device_target
@@ -50,6 +51,8 @@ class Proxy:
             return
         arrived_at, target = trio.current_time(), None
         try:
+            host = header_getter(scope)(b"host")
+            check_host(host, self._parts.outside.host, lambda: local_address_of(scope))
             target = _target(scope)
             if target is None:
                 await self._site(scope, receive, send)

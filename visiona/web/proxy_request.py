@@ -77,6 +77,12 @@ def text_getter(head: RequestHead) -> Callable[[str], str | None]:
     return get_header
 
 
+def local_address_of(scope: Message) -> str:
+    """The address at our end of the connection."""
+    server = scope.get("server")
+    return str(server[0]) if server else ""
+
+
 def request_id_text(head: RequestHead) -> str | None:
     """What the client calls its request."""
     return _text(head.get(b"x-request-id"))

@@ -35,6 +35,7 @@ COMMANDS = (
     Command("config", "visiona.cli.config", "check the configuration, or show it and where it comes from"),
     Command("migrate", "visiona.cli.migrate", "show or bring up the database's schema"),
     Command("user", "visiona.cli.user", "add, list, disable and enable accounts"),
+    Command("session", "visiona.cli.session", "list and end people's sessions"),
     Command("token", "visiona.cli.token", "create, list and revoke personal access tokens"),
     Command("device", "visiona.cli.device", "list, show and remove devices"),
     Command("agent", "visiona.cli.agent", "pair and run the reference agent on an edge unit"),

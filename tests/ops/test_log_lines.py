@@ -118,3 +118,13 @@ def test_a_plain_record_makes_the_line_that_any_other_makes(path: str) -> None:
     assert console_line(plain) == console_line(usual)
     assert json_line(plain) == json_line(usual)
     assert (plain.path, plain.getMessage()) == (path, "request")
+
+
+def test_a_plain_record_can_be_formatted_by_anybody() -> None:
+    record = PlainRecord("visiona.access", "request", {"status": 200})
+    assert (
+        logging.Formatter("%(levelname)s %(name)s %(filename)s %(message)s")
+        .format(record)
+        .startswith("INFO visiona.access")
+    )
+    assert vars(record)["status"] == 200

@@ -34,22 +34,15 @@ class PlainRecord(logging.LogRecord):
     Their values are looked at as all others.
     """
 
-    levelno, levelname, args = logging.INFO, "INFO", ()
-    exc_info = exc_text = stack_info = None
-
     def __init__(self, name: str, message: str, extras: Mapping[str, str | int | float]) -> None:
-        # Not the inherited one: it reads the process and the path, for fields that no line of ours shows.
+        # Not the inherited one: it reads the process and the path, for fields that no line of ours shows. They are
+        # there all the same, because other handlers (a debugger's, a test's) take the record's fields as a dict.
+        self.__dict__.update(_PLAIN)
+        self.__dict__.update(extras)
         self.name = name
         self.msg = message
         self.created = time.time()
         self.plain_extras = extras
-
-    def __getattr__(self, name: str) -> object:
-        """What other handlers than ours may look for: an extra, or a standard field."""
-        try:
-            return self.plain_extras[name] if name in self.plain_extras else _PLAIN[name]
-        except KeyError:
-            raise AttributeError(name) from None
 
 
 def console_line(record: logging.LogRecord) -> str:

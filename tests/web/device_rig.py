@@ -351,8 +351,9 @@ async def open_port(
     limits: Limits | None = None,
     web: WebSettings | None = None,
     connect_agent: Callable[[Registry], ConnectAgent] | None = None,
+    access: Access | None = None,
 ) -> AsyncIterator[Port]:
-    """The web port, up."""
+    """The web port, up; with callers and stores of its own unless `access` brings others."""
     registry, stores, sweeper, stop = Registry(), FakeStores(), Sweeper(), trio.Event()
     connected: list[tuple[bytes, bytes, str]] = []
     settings = replace(
@@ -362,7 +363,7 @@ async def open_port(
         drain_seconds=5.0,
     )
     scanned: list[LiveTunnel] = []
-    access = Access(FakeCallers(), registry, stores, scanned.append)  # type: ignore[arg-type]
+    access = access or Access(FakeCallers(), registry, stores, scanned.append)  # type: ignore[arg-type]
     proxy = Proxy(site, access, sweeper, outside=Outside.from_web(settings), limits=limits)
 
     async def note_agent(sock: socket.socket, head: RequestHead, leftover: bytes, peer: str) -> None:

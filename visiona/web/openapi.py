@@ -12,6 +12,7 @@ from quart import Blueprint, Quart, Response, current_app
 from werkzeug.routing import Rule
 
 from visiona.web.answers import Json, plain
+from visiona.web.cookies import SESSION_COOKIE
 from visiona.web.errors import STATUS
 from visiona.web.guards import is_public
 
@@ -90,7 +91,7 @@ def _operation(path: str, method: str, summary: str, *, public: bool) -> Json:
             "2XX": {"description": "Done."},
             "default": {"$ref": "#/components/responses/Refusal"},
         },
-        "security": [] if public else [{"bearer": []}],
+        "security": [] if public else [{"bearer": []}, {"session": []}],
     }
     if names := re.findall(r"{([^}]+)}", path):
         operation["parameters"] = [
@@ -101,7 +102,14 @@ def _operation(path: str, method: str, summary: str, *, public: bool) -> Json:
 
 _COMPONENTS: Json = {
     "securitySchemes": {
-        "bearer": {"type": "http", "scheme": "bearer", "description": "A personal access token, vAp_…"}
+        "bearer": {"type": "http", "scheme": "bearer", "description": "A personal access token, vAp_…"},
+        "session": {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": SESSION_COOKIE,
+            "description": "A person's session, with `__Host-` before its name where people come by https. What changes"
+            " something needs `X-Visiona-CSRF: 1` beside it, and nothing may be asked by another site's page.",
+        },
     },
     "responses": {
         "Refusal": {

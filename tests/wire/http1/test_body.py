@@ -242,7 +242,7 @@ _SPOILT = st.builds(
 
 
 @given(_SPOILT, st.lists(st.integers(0, 60), max_size=4))
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=500, deadline=None)
 def test_h01_what_we_read_as_a_chunked_body_h11_reads_the_same(data: bytes, places: list[int]) -> None:
     reader = BodyReader(CHUNKED)
     try:

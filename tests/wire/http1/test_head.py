@@ -409,7 +409,7 @@ STATUS_LINES = [b"HTTP/1.1 200 OK", b"HTTP/1.0 404 No", b"HTTP/1.1 100 Go", b"HT
 
 
 @given(spoilt_heads(REQUEST_LINES))
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=500, deadline=None)
 def test_h01_what_we_read_as_a_request_h11_reads_the_same(data: bytes) -> None:
     ours = request_or_none(data)
     if ours is None:
@@ -424,7 +424,7 @@ def test_h01_what_we_read_as_a_request_h11_reads_the_same(data: bytes) -> None:
 
 
 @given(spoilt_heads(STATUS_LINES))
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=500, deadline=None)
 def test_t50_what_we_read_as_an_answer_h11_reads_the_same(data: bytes) -> None:
     ours = response_or_none(data)
     if ours is None or ours.status == 101:  # h11 wants the Upgrade to have been asked for

@@ -296,7 +296,7 @@ def wsproto_reads(data: bytes) -> list[Event] | None:
 
 
 @given(_WILD)
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=250, deadline=None)
 def test_t10_what_we_read_wsproto_reads_the_same(data: bytes) -> None:
     try:
         ours = joined(read(data, masked=True))

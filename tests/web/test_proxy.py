@@ -747,8 +747,28 @@ async def test_a_viewer_who_left_has_its_line_in_the_access_log(
             await left.wait()
         await settle(rig)
     (seen,) = access_lines(caplog)
-    assert (seen["status"], seen["device_id"]) == (200, rig.live.device_id)
+    assert (seen["status"], seen["ended"], seen["device_id"]) == (200, "client_left", rig.live.device_id)
     assert "agent_ms" in seen
+
+
+async def test_an_answer_that_breaks_off_says_so_in_the_access_log(
+    layer: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "visiona.access")
+
+    async def short(stream: TunnelStream) -> None:
+        await read_request(stream)
+        await stream.send_all(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345")
+        await trio.sleep(0.05)
+        await finish(stream)
+
+    async with open_rig(layer, short) as rig:
+        client = await rig.connect()
+        await client.send(rig.request("GET ~/"))
+        await client.rest()
+        await settle(rig)
+    (seen,) = access_lines(caplog)
+    assert (seen["status"], seen["ended"]) == (200, "broken_off")
 
 
 @pytest.mark.parametrize(

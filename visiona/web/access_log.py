@@ -20,6 +20,10 @@ CLIENT_LEFT = 499
 """The status of a request whose client left before anything was answered (as nginx writes it)."""
 
 
+LEFT, BROKEN_OFF = "client_left", "broken_off"
+"""How an answer ended that was not whole."""
+
+
 def log_access(
     *,
     method: str,
@@ -32,8 +36,12 @@ def log_access(
     device_id: str | None = None,
     tunnel_seconds: float | None = None,
     agent_seconds: float | None = None,
+    ended: str | None = None,
 ) -> None:
-    """Writes the line. For a device request, `tunnel_seconds` is the way there and `agent_seconds` the wait."""
+    """Writes the line. For a device request, `tunnel_seconds` is the way there and `agent_seconds` the wait.
+
+    `ended` says what kept an answer from being whole.
+    """
     if not log.isEnabledFor(logging.INFO):
         return
     fields: dict[str, str | int | float] = {
@@ -52,6 +60,8 @@ def log_access(
         fields["tunnel_ms"] = round(tunnel_seconds * 1000, 1)
     if agent_seconds is not None:
         fields["agent_ms"] = round(agent_seconds * 1000, 1)
+    if ended is not None:
+        fields["ended"] = ended
     log.handle(PlainRecord(log.name, "request", fields))
 
 

@@ -6,7 +6,7 @@ import trio
 
 from visiona.domain.errors import VisionaError
 from visiona.relay.passthrough import Farewell, close_code
-from visiona.web.access_log import CLIENT_LEFT, log_access
+from visiona.web.access_log import BROKEN_OFF, CLIENT_LEFT, LEFT, log_access
 from visiona.web.door_output import Output
 from visiona.web.pages import answer_to
 from visiona.web.proxy_access import Allowed
@@ -140,7 +140,7 @@ class DoorAnswer:
         if self._farewell is not None and self._head_flushed:
             self._say_farewell(close_code(error))
         elif self._head_flushed:
-            self._log()
+            self._log(BROKEN_OFF)
             self._connection.cut(abruptly=isinstance(self._framing, UntilClose))
         else:
             output.discard()
@@ -153,7 +153,7 @@ class DoorAnswer:
 
     def client_left(self) -> None:
         """Nobody reads on: what came of the request is still said in the log."""
-        self._log()
+        self._log(None if self.is_pipe else LEFT)
 
     def flush(self) -> None:
         """Sends what was written."""
@@ -174,7 +174,7 @@ class DoorAnswer:
         self._log()
         self._connection.answered(keep_alive=False)
 
-    def _log(self) -> None:
+    def _log(self, ended: str | None = None) -> None:
         log_access(
             method=self._head.method.decode("ascii", "replace"),
             path=self._head.target.decode("ascii", "replace"),
@@ -186,6 +186,7 @@ class DoorAnswer:
             device_id=self._allowed.live.device_id,
             tunnel_seconds=self._allowed.live.tunnel.rtt_seconds,
             agent_seconds=self._agent_seconds,
+            ended=ended,
         )
 
 

@@ -5,7 +5,7 @@ import trio
 from visiona.domain.errors import Invalid
 from visiona.relay.exchange import Exchange
 from visiona.tunnel.errors import TunnelError
-from visiona.web.access_log import CLIENT_LEFT, log_access
+from visiona.web.access_log import BROKEN_OFF, CLIENT_LEFT, LEFT, log_access
 from visiona.web.door_answer import ENDLESS_TYPES
 from visiona.web.door_handover import BREAK_STREAM
 from visiona.web.pages import answer_to
@@ -34,6 +34,7 @@ class HttpExchange:
         self._first: Message | None = None
         self._head_at: float | None = None
         self._is_delivered = False
+        self._ended: str | None = None
 
     async def run(self, target: Target) -> None:
         """From the head to the last byte of the answer. Raises only before anything was answered."""
@@ -69,6 +70,7 @@ class HttpExchange:
             device_id=allowed.live.device_id,
             tunnel_seconds=allowed.live.tunnel.rtt_seconds,
             agent_seconds=self._head_at - started_at if self._head_at is not None else None,
+            ended=self._ended,
         )
 
     async def _framing(self) -> NoBody | Sized | Chunked:
@@ -97,6 +99,8 @@ class HttpExchange:
             nursery.start_soon(self._upload, exchange, nursery.cancel_scope)
             status = await self._deliver(exchange, crossing)
             nursery.cancel_scope.cancel()
+        if not status:
+            self._ended = LEFT
         return status or (self._inbox.head.status if self._inbox.head is not None else CLIENT_LEFT)
 
     async def _upload(self, exchange: Exchange, scope: trio.CancelScope) -> None:
@@ -136,6 +140,7 @@ class HttpExchange:
         while True:
             while data := inbox.take():
                 if not await self._send_piece(data):
+                    self._ended = LEFT
                     return inbox.head.status
                 exchange.taken(len(data))
             if inbox.is_over:
@@ -144,6 +149,7 @@ class HttpExchange:
         self._is_delivered = True
         if inbox.error is not None:
             # Without its last message the answer is not whole, and Hypercorn closes the connection.
+            self._ended = BROKEN_OFF
             await break_stream(self._scope, self._send)
             return inbox.head.status
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -36,7 +36,7 @@ def test_devices_are_listed_shown_and_removed(visiona: Run, paired: Exchanged) -
     assert visiona("device", "show", paired.device_id, "--json").json["id"] == paired.device_id
     assert visiona("device", "rm", paired.device_id, "--json").json == {
         "device_id": paired.device_id,
-        "tokens_revoked": 2,
+        "tokens_revoked": 1,
     }
     assert visiona("device", "list").out == "no devices yet\n"
     assert visiona("device", "rm", paired.device_id).code == 4

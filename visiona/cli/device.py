@@ -83,7 +83,7 @@ def remove(arguments: argparse.Namespace) -> int:
         return await remove_device(stores, _id(arguments.id), now())
 
     ended = with_stores(arguments, operation)
-    count = len(ended.session_tokens) + ended.pairing_tokens
+    count = len(ended.session_tokens)
     if arguments.json:
         print_json({"device_id": ended.device_id, "tokens_revoked": count})
     else:

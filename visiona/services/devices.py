@@ -25,7 +25,6 @@ class Unpaired:
 
     device_id: DeviceId
     session_tokens: tuple[TokenId, ...]
-    pairing_tokens: int
 
 
 async def list_devices(
@@ -170,12 +169,13 @@ async def _existing(tx: Tx, device_id: DeviceId) -> Device:
 async def _end(tx: Tx, device: Device, now: datetime) -> Unpaired:
     await tx.devices.delete(device.id, now)
     session_tokens = await tx.session_tokens.revoke_of_device(device.id, now)
-    pairing_tokens = await tx.pairing_tokens.revoke_of_device(device.id, now)
+    # Used up, all of them: only their listing changes, so they are not counted.
+    await tx.pairing_tokens.revoke_of_device(device.id, now)
     await tx.device_events.append(DeviceEvent(EventId(mint_id(now)), device.id, EventKind.UNPAIRED, now))
     for token_id in session_tokens:
         await tx.notices.append(NoticeKind.SESSION_TOKEN_REVOKED, token_id, now)
     await tx.notices.append(NoticeKind.DEVICE_DELETED, device.id, now)
-    return Unpaired(device.id, tuple(session_tokens), pairing_tokens)
+    return Unpaired(device.id, tuple(session_tokens))
 
 
 def _position(device: Device) -> Position:

@@ -155,7 +155,7 @@ async def test_t45_unpairing_revokes_cuts_and_counts(method: str, tail: str) -> 
     assert ended.status == 200
     assert ended.data == {
         "device_id": done.device_id,
-        "tokens_revoked": 2,
+        "tokens_revoked": 1,
         "tunnels_closed": 1,
         "streams_closed": 3,
         "sockets_closed": 2,

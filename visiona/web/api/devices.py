@@ -96,7 +96,7 @@ def device_routes(
         return ok(
             {
                 "device_id": ended.device_id,
-                "tokens_revoked": len(ended.session_tokens) + ended.pairing_tokens,
+                "tokens_revoked": len(ended.session_tokens),
                 "tunnels_closed": cut.tunnels,
                 "streams_closed": cut.streams,
                 "sockets_closed": cut.sockets,

@@ -45,3 +45,12 @@ def test_closing_may_cut_and_remove_again() -> None:
 
     made.append(calls.add(UserId("u1"), TokenId("c1"), DeviceId("d1"), close))
     assert calls.cut_device(DeviceId("d1")) == 1
+
+
+def test_a_call_without_a_device_ends_with_any_right_of_its_user() -> None:
+    calls, closed = LiveCalls(), list[str]()
+    calls.add(UserId("u1"), TokenId("c1"), None, closed.append)
+    assert calls.cut_device(DeviceId("d1")) == 0
+    assert calls.cut_user_on(UserId("u2"), frozenset()) == 0
+    assert calls.cut_user_on(UserId("u1"), frozenset({DeviceId("d1")})) == 1
+    assert closed == ["revoked"]

@@ -8,6 +8,7 @@ import pytest
 import trio
 import trio.testing
 from visiona.domain.devices import AcceleratorStatus, Device
+from visiona.domain.ids import DeviceId
 from visiona.relay.inventory import AGAIN_SECONDS, MAX_BODY_BYTES
 from visiona.tunnel.byte_stream import TunnelStream
 from visiona.tunnel.errors import TunnelClosed
@@ -228,3 +229,13 @@ async def test_a_store_that_is_down_costs_only_the_inventory(patient_clock: Cloc
             assert relay.registry.online(paired.device.id)
             stores.is_down = False
             nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("status", ["200 OK", "404 Not Found"])
+async def test_a_first_answer_is_told_to_watchers_whatever_it_is(status: str, patient_clock: Clock) -> None:
+    async with running() as relay:
+        paired, told = await pair(relay.stores, await a_home(relay.stores)), list[DeviceId]()
+        relay.relay.inventory.watchers.append(lambda live: told.append(live.device_id))
+        async with connected(relay, paired, lambda path: http(b"{}", status), []):
+            await until(lambda: bool(told))
+        assert told == [paired.device.id]

@@ -153,6 +153,8 @@ class World:
         self.callers = Callers(self.stores, cookie=self.cookie, now=self.now)
         self.revoking = Revoking(self.callers, self.registry, self.now)
         self.limits = ExchangeLimits(enabled=self.rate_limits)
+        self.feed = LiveFeed(self.registry.calls)
+        self.registry.watchers.append(self.feed.watch)
         self.site: Site = build_site(
             self.settings,
             self.callers,
@@ -162,6 +164,7 @@ class World:
                 self.revoking,
                 self.limits,
                 self.board,
+                self.feed,
                 relay_url=RELAY_URL,
                 settle=self._settle,
                 now=self.now,

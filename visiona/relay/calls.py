@@ -21,7 +21,7 @@ class LiveCall:
         calls: "LiveCalls",
         user_id: UserId,
         credential_id: CredentialId,
-        device_id: DeviceId,
+        device_id: DeviceId | None,
         close: Callable[[str], None],
         expires_at: datetime | None,
     ) -> None:
@@ -50,11 +50,11 @@ class LiveCalls:
         self,
         user_id: UserId,
         credential_id: CredentialId,
-        device_id: DeviceId,
+        device_id: DeviceId | None,
         close: Callable[[str], None],
         expires_at: datetime | None = None,
     ) -> LiveCall:
-        """Enters a call, which `expire` ends at `expires_at`.
+        """Enters a call, which `expire` ends at `expires_at`; without a device it may tell of any of the user's.
 
         `close(cause)` must end it at once without waiting, and may remove the entry itself.
         """
@@ -80,7 +80,8 @@ class LiveCalls:
 
     def cut_user_on(self, user_id: UserId, devices: frozenset[DeviceId], cause: str = "revoked") -> int:
         """Ends what one user runs over some devices (a member who was removed); returns how many."""
-        found = [call for call in self._calls if call.user_id == user_id and call.device_id in devices]
+        reach = {*devices, None}
+        found = [call for call in self._calls if call.user_id == user_id and call.device_id in reach]
         return self._cut(found, cause)
 
     def overdue(self, now: datetime) -> set[CredentialId]:

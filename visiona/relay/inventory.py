@@ -6,6 +6,7 @@ time, and a flapping one not again and again.
 
 import logging
 import math
+from collections.abc import Callable
 
 import h11
 import trio
@@ -40,12 +41,16 @@ class Inventory:
     """Asks devices, each about one thing at a time, so that the newest answer is the one that stays.
 
     Give `watch` to the registry's watchers.
+
+    Attributes:
+        watchers: told of a device that answered, whatever it said; plain functions that must neither block nor raise.
     """
 
     def __init__(self, settings: RelaySettings, stores: Stores, registry: Registry) -> None:
         self._seconds = settings.inventory_seconds
         self._stores = stores
         self._registry = registry
+        self.watchers: list[Callable[[LiveTunnel], None]] = []
         self._asked_at: dict[DeviceId, float] = {}
         self._due_at: dict[DeviceId, float] = {}
         self._running: dict[DeviceId, trio.Event] = {}
@@ -114,14 +119,18 @@ class Inventory:
             self._wake.set()
 
     async def _ask_and_keep(self, live: LiveTunnel) -> None:
-        info = parse_json(await get(live, "/api/system/info", self._seconds) or b"")
-        found = accelerators(parse_json(await get(live, "/api/devices", self._seconds) or b""))
+        info = await get(live, "/api/system/info", self._seconds)
+        devices = await get(live, "/api/devices", self._seconds)
         now_live = self._registry.online(live.device_id)
-        if found is None or (now_live is not None and now_live is not live):
+        if now_live is not None and now_live is not live:
             # What came by a tunnel that was replaced is old; the new one is asked next.
             return
-        version = live.agent_version or agent_version(info)
-        await record_inventory(self._stores, live.device_id, found, clock.now(), agent_version=version)
+        if (found := accelerators(parse_json(devices or b""))) is not None:
+            version = live.agent_version or agent_version(parse_json(info or b""))
+            await record_inventory(self._stores, live.device_id, found, clock.now(), agent_version=version)
+        if info is not None or devices is not None:
+            for watcher in self.watchers:
+                watcher(live)
 
     def _forget_old(self) -> None:
         now = trio.current_time()
@@ -131,7 +140,7 @@ class Inventory:
 
 
 async def get(live: LiveTunnel, path: str, seconds: float) -> bytes | None:
-    """The body of a 200 answer to a GET, or None for whatever else happens."""
+    """The body of a 200 answer to a GET, empty of any other answer; None where nothing came that is an answer."""
     stream = TunnelStream()
     try:
         stream.stream = live.tunnel.open_stream_nowait(stream)
@@ -157,7 +166,7 @@ async def _exchange(stream: TunnelStream, path: str) -> bytes | None:
         if event is h11.NEED_DATA:
             parser.receive_data(await stream.receive_some())
         elif isinstance(event, h11.Response) and event.status_code != 200:
-            return None
+            return b""
         elif isinstance(event, h11.Data):
             body += bytes(event.data)
             if len(body) > MAX_BODY_BYTES:

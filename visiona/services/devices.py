@@ -11,7 +11,7 @@ from visiona.domain import labels
 from visiona.domain.access import Actor
 from visiona.domain.devices import Device, DeviceEvent, EventKind
 from visiona.domain.errors import NotFound
-from visiona.domain.ids import DeviceId, EventId, TokenId, is_uuid
+from visiona.domain.ids import DeviceId, EventId, TokenId, WorkspaceId, is_uuid
 from visiona.domain.notices import NoticeKind
 from visiona.domain.pages import Page, Position, position_of
 from visiona.services.minting import mint_id
@@ -24,6 +24,7 @@ class Unpaired:
     """What ended with a device."""
 
     device_id: DeviceId
+    workspace_id: WorkspaceId
     session_tokens: tuple[TokenId, ...]
 
 
@@ -175,7 +176,11 @@ async def _end(tx: Tx, device: Device, now: datetime) -> Unpaired:
     for token_id in session_tokens:
         await tx.notices.append(NoticeKind.SESSION_TOKEN_REVOKED, token_id, now)
     await tx.notices.append(NoticeKind.DEVICE_DELETED, device.id, now)
+<<<<<<< visiona/services/devices.py
+    return Unpaired(device.id, device.workspace_id, tuple(session_tokens), pairing_tokens)
+=======
     return Unpaired(device.id, tuple(session_tokens))
+>>>>>>> /tmp/n/tree/visiona/services/devices.py
 
 
 def _position(device: Device) -> Position:

@@ -14,7 +14,7 @@ from datetime import datetime
 from visiona.domain import labels
 from visiona.domain.devices import DEFAULT_DEVICE_TYPE, Device, DeviceEvent, EventKind
 from visiona.domain.errors import Invalid, PairingRefused
-from visiona.domain.ids import DeviceId, EventId, TokenId
+from visiona.domain.ids import DeviceId, EventId, TokenId, UserId
 from visiona.domain.notices import NoticeKind
 from visiona.domain.pairing import Expired, PairingToken, Redeemable, Revoked, Used, judge, may_replay
 from visiona.domain.tokens import SESSION_TOKEN_TTL, SessionToken, TokenKind, token_hash, token_prefix
@@ -58,6 +58,8 @@ class Exchanged:
     account: str
     expires_at: datetime
     device_id: DeviceId
+    user_id: UserId
+    pairing_token_id: TokenId
 
 
 async def exchange(
@@ -177,7 +179,7 @@ class _Attempt:
             expires_at=self.now + SESSION_TOKEN_TTL,
         )
         await tx.session_tokens.add(session)
-        return Exchanged(text, account_of(user), session.expires_at, device_id)
+        return Exchanged(text, account_of(user), session.expires_at, device_id, token.user_id, token.id)
 
     async def _end(self, tx: Tx, token_ids: list[TokenId]) -> None:
         for token_id in token_ids:

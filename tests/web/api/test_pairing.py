@@ -207,3 +207,13 @@ async def test_a_revocation_seen_twice_changes_nothing_more() -> None:
     live = world.registry.all()[0]
     assert world.revoking.at_once(NoticeKind.SESSION_TOKEN_REVOKED, live.session.token_id).tunnels == 1
     assert world.revoking.at_once(NoticeKind.SESSION_TOKEN_REVOKED, live.session.token_id).tunnels == 0
+
+
+async def test_p10_a_line_is_drawn_as_a_qr_code_without_the_token_in_an_address() -> None:
+    world = World()
+    ada = await world.person()
+    answer = await ada.ask("POST", "/api/pairing/qr", json={"text": "visiona agent pair vAc_0 --relay x"})
+    assert answer.data["svg"].startswith("<svg ")
+    assert (await ada.ask("GET", "/api/pairing/qr?text=x")).status in {404, 405}
+    assert (await ada.ask("POST", "/api/pairing/qr", json={"text": ""})).code == "VALIDATION_FAILED"
+    assert (await world.ask("POST", "/api/pairing/qr", json={"text": "x"})).status == 401

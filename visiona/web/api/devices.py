@@ -19,6 +19,7 @@ from visiona.stores.interfaces import Stores
 from visiona.web.answers import Json, listed, moment, ok, page_asked, without_nothing
 from visiona.web.guards import current_actor
 from visiona.web.json_body import body_fields
+from visiona.web.live_feed import LiveFeed
 from visiona.web.revoking import Revoking
 
 EVENTS_PAGE = 100
@@ -38,6 +39,7 @@ def device_routes(
     registry: Registry,
     revoking: Revoking,
     settle: Settle,
+    feed: LiveFeed,
     now: Callable[[], datetime],
 ) -> Blueprint:
     """The routes."""
@@ -73,6 +75,7 @@ def device_routes(
             name=fields.text_or_none("name"),
             tags=fields.texts_or_none("tags"),
         )
+        feed.changed(device.workspace_id, device.id)
         return ok(device_item(device, registry, now()))
 
     @routes.get("/api/devices/<device_id>/events")
@@ -93,6 +96,7 @@ def device_routes(
         cut = revoking.at_once(NoticeKind.DEVICE_DELETED, ended.device_id)
         for token_id in ended.session_tokens:
             cut = cut.plus(revoking.at_once(NoticeKind.SESSION_TOKEN_REVOKED, token_id))
+        feed.changed(ended.workspace_id, ended.device_id, removed=True)
         return ok(
             {
                 "device_id": ended.device_id,

@@ -22,6 +22,8 @@ from visiona.stores.interfaces import Stores
 from visiona.web.answers import Json, listed, moment, no_content, ok, page_asked, page_of, without_nothing
 from visiona.web.guards import current_actor
 from visiona.web.json_body import Fields, body_fields
+from visiona.web.live_feed import LiveFeed
+from visiona.web.qr import qr_svg
 from visiona.web.rate_limits import ExchangeLimits
 from visiona.web.revoking import Revoking
 
@@ -31,6 +33,7 @@ def pairing_routes(
     registry: Registry,
     revoking: Revoking,
     limits: ExchangeLimits,
+    feed: LiveFeed,
     relay_url: str,
     now: Callable[[], datetime],
 ) -> Blueprint:
@@ -41,11 +44,12 @@ def pairing_routes(
         registry: whose device is connected now.
         revoking: cuts what a revoked token keeps alive.
         limits: on the one public route.
+        feed: tells who waits for a token to be used.
         relay_url: the public base that agents dial.
         now: the wall clock.
     """
     routes = Blueprint("pairing", __name__)
-    _add_exchange(routes, stores, limits, relay_url, now)
+    _add_exchange(routes, stores, limits, feed, relay_url, now)
 
     @routes.post("/api/pairing/token")
     async def create() -> Response:
@@ -61,6 +65,13 @@ def pairing_routes(
             workspace_id=WorkspaceId(workspace) if workspace else None,
         )
         return ok({"id": made.token.id, "token": made.text, "expires_at": moment(made.token.expires_at)})
+
+    @routes.post("/api/pairing/qr")
+    async def draw() -> Response:
+        """A text, such as the line to paste with a token in it, as a QR code; by POST, for a token is in no URL."""
+        current_actor(Scope.PAIRING)
+        fields = await body_fields()
+        return ok({"svg": qr_svg(fields.text("text"))})
 
     @routes.get("/api/pairing/status")
     async def status() -> Response:
@@ -91,6 +102,7 @@ def _add_exchange(
     routes: Blueprint,
     stores: Stores,
     limits: ExchangeLimits,
+    feed: LiveFeed,
     relay_url: str,
     now: Callable[[], datetime],
 ) -> None:
@@ -111,6 +123,7 @@ def _add_exchange(
         except PairingRefused:
             limits.failed(g.address)
             raise
+        feed.redeemed(done.user_id, done.pairing_token_id, done.device_id)
         return ok(
             {
                 "session_token": done.session_token,

@@ -12,10 +12,12 @@ from visiona.stores.interfaces import Stores
 from visiona.web.api.auth import auth_routes
 from visiona.web.api.devices import Settle, at_once, device_routes
 from visiona.web.api.health import health_routes
+from visiona.web.api.live import live_routes
 from visiona.web.api.pairing import pairing_routes
-from visiona.web.api.tokens import token_routes
 from visiona.web.api.sessions import session_routes
+from visiona.web.api.tokens import token_routes
 from visiona.web.api.workspaces import workspace_routes
+from visiona.web.live_feed import LiveFeed
 from visiona.web.openapi import openapi_routes
 from visiona.web.rate_limits import ExchangeLimits
 from visiona.web.revoking import Revoking
@@ -27,6 +29,7 @@ def api_routes(
     revoking: Revoking,
     limits: ExchangeLimits,
     board: HealthBoard,
+    feed: LiveFeed,
     *,
     relay_url: str,
     settle: Settle = at_once,
@@ -38,8 +41,9 @@ def api_routes(
         auth_routes(stores, now),
         session_routes(stores, revoking, now),
         token_routes(stores, revoking, now),
-        pairing_routes(stores, registry, revoking, limits, relay_url, now),
-        device_routes(stores, registry, revoking, settle, now),
+        pairing_routes(stores, registry, revoking, limits, feed, relay_url, now),
+        device_routes(stores, registry, revoking, settle, feed, now),
+        live_routes(feed),
         workspace_routes(stores),
         openapi_routes(),
     ]

@@ -25,18 +25,20 @@ from visiona.services.clock import now
 from visiona.stores.interfaces import Stores
 from visiona.stores.opening import open_stores
 from visiona.web.api.routes import api_routes
+from visiona.web.bff.opening import open_bff
+from visiona.web.bff.place import Place
 from visiona.web.callers import Callers
 from visiona.web.cookies import SessionCookie, session_cookie_name
 from visiona.web.door import open_door
-from visiona.web.live_feed import LiveFeed
+from visiona.web.idp.loopback import builtin_transport
 from visiona.web.proxy import Proxy
 from visiona.web.proxy_access import Access
 from visiona.web.proxy_crossing import Outside
 from visiona.web.rate_limits import ExchangeLimits
 from visiona.web.relay_url import relay_url_from
 from visiona.web.revoking import Revoking
-from visiona.web.site import build_site
 from visiona.web.session_key import session_key
+from visiona.web.site import build_site
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,30 +115,34 @@ async def _serve(
             relay_url = relay_url_from(settings.relay.public_url, settings.web.public_url, relay_bound[0])
             limits = ExchangeLimits(enabled=settings.web.rate_limits)
             inventory = relay.inventory
-            feed = LiveFeed(registry.calls)
-            registry.watchers.append(feed.watch)
-            inventory.watchers.append(feed.answered)
             access = Access(
                 callers, registry, stores, lambda live: inventory.ask(live.device_id), inventory.settled
             )
             routes = api_routes(
-                stores, registry, revoking, limits, board, feed, relay_url=relay_url, settle=access.settle
+                stores, registry, revoking, limits, board, relay_url=relay_url, settle=access.settle
             )
             site = build_site(settings.web, callers, routes)
             proxy = Proxy(site, access, sweeper, outside=Outside.from_web(settings.web))
-            async with trio.open_nursery() as doors:
-                web_bound = await doors.start(
-                    open_door, settings.web, proxy, access, sweeper, relay.serve_upgraded, stop
-                )
-                watchers.notifier.ready()
-                background.start_soon(
-                    keep_status, watchers.notifier, lambda: f"{len(registry)} devices online"
-                )
-                ready(Bound(web_bound[0], relay_bound[0], internal_bound[0]))
-                await stop.wait()
-                board.drain()
-                feed.close()
-                watchers.notifier.stopping("requests in flight may finish")
+            web_bound: list[str] = []
+            place = Place(settings.web.public_url, lambda: web_bound[0])
+            builtin = builtin_transport(site)
+            async with open_bff(
+                settings.oidc, settings.session, stores, place, revoking, cookie, builtin
+            ) as sign_in:
+                for blueprint in sign_in:
+                    site.register_blueprint(blueprint)
+                async with trio.open_nursery() as doors:
+                    web_bound += await doors.start(
+                        open_door, settings.web, proxy, access, sweeper, relay.serve_upgraded, stop
+                    )
+                    watchers.notifier.ready()
+                    background.start_soon(
+                        keep_status, watchers.notifier, lambda: f"{len(registry)} devices online"
+                    )
+                    ready(Bound(web_bound[0], relay_bound[0], internal_bound[0]))
+                    await stop.wait()
+                    board.drain()
+                    watchers.notifier.stopping("requests in flight may finish")
             # Every answer has been sent while its tunnel was still up; now agents are told to come back later.
             registry.say_goodbye()
             connections.cancel_scope.deadline = trio.current_time() + settings.relay.goodbye_seconds

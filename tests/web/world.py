@@ -4,12 +4,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 from quart import Response
 from visiona.domain.access import ALL_SCOPES, Actor, Scope
 from visiona.domain.devices import Device
 from visiona.domain.ids import DeviceId, TokenId, UserId
+from visiona.domain.sessions import SessionLimits
+from visiona.integrations.interface import ProviderUnavailable
 from visiona.ops.health import HealthBoard
 from visiona.relay.registry import LiveTunnel, Registry
 from visiona.services.devices import list_all_devices
@@ -24,9 +26,10 @@ from visiona.stores.memory.engine import MemoryStores
 from visiona.tunnel.errors import TunnelClosed
 from visiona.tunnel.stream import Stream, StreamHandler
 from visiona.web.api.routes import api_routes
+from visiona.web.bff.place import Place
+from visiona.web.bff.routes import bff_routes
 from visiona.web.callers import Callers
 from visiona.web.cookies import SessionCookie, session_cookie_name
-from visiona.web.live_feed import LiveFeed
 from visiona.web.rate_limits import ExchangeLimits
 from visiona.web.revoking import Revoking
 from visiona.web.settings import WebSettings
@@ -136,6 +139,15 @@ class Answer:
         return str(self.json["error"]["code"])
 
 
+class NoProvider:
+    """An identity provider that nobody reaches."""
+
+    async def _ask(self, *_: object) -> NoReturn:
+        raise ProviderUnavailable("nobody is there")
+
+    authorization_url = check_response_issuer = exchange_code = check_logout_token = logout_url = _ask
+
+
 @dataclass
 class World:
     """Everything a test of the API needs. Make it inside the event loop."""
@@ -153,18 +165,19 @@ class World:
         self.callers = Callers(self.stores, cookie=self.cookie, now=self.now)
         self.revoking = Revoking(self.callers, self.registry, self.now)
         self.limits = ExchangeLimits(enabled=self.rate_limits)
-        self.feed = LiveFeed(self.registry.calls)
-        self.registry.watchers.append(self.feed.watch)
+        place = Place(self.settings.public_url, lambda: "http://localhost")
         self.site: Site = build_site(
             self.settings,
             self.callers,
-            api_routes(
+            bff_routes(
+                self.stores, NoProvider(), place, self.revoking, self.cookie, SessionLimits(), now=self.now
+            )
+            + api_routes(
                 self.stores,
                 self.registry,
                 self.revoking,
                 self.limits,
                 self.board,
-                self.feed,
                 relay_url=RELAY_URL,
                 settle=self._settle,
                 now=self.now,

@@ -19,6 +19,12 @@ PUBLIC: frozenset[tuple[str, str]] = frozenset(
         ("GET", "/healthz"),
         ("GET", "/openapi.json"),
         ("POST", "/api/pairing/exchange"),
+        # Who comes here has no session yet; the last asks by itself for a signature, a cookie counts for nothing.
+        ("GET", "/api/auth/login"),
+        ("GET", "/api/auth/callback"),
+        ("POST", "/api/auth/backchannel-logout"),
+        # The same answer with a session and without: signing out twice is signing out. It holds to the CSRF rule.
+        ("POST", "/api/auth/logout"),
         # They offer nothing: the existing front-end's forms, answered 410 and 501 to whoever asks.
         ("POST", "/api/auth/login"),
         ("POST", "/api/auth/register"),

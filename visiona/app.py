@@ -31,6 +31,7 @@ from visiona.web.callers import Callers
 from visiona.web.cookies import SessionCookie, session_cookie_name
 from visiona.web.door import open_door
 from visiona.web.idp.loopback import builtin_transport
+from visiona.web.live_feed import LiveFeed
 from visiona.web.proxy import Proxy
 from visiona.web.proxy_access import Access
 from visiona.web.proxy_crossing import Outside
@@ -115,11 +116,14 @@ async def _serve(
             relay_url = relay_url_from(settings.relay.public_url, settings.web.public_url, relay_bound[0])
             limits = ExchangeLimits(enabled=settings.web.rate_limits)
             inventory = relay.inventory
+            feed = LiveFeed(registry.calls)
+            registry.watchers.append(feed.watch)
+            inventory.watchers.append(feed.answered)
             access = Access(
                 callers, registry, stores, lambda live: inventory.ask(live.device_id), inventory.settled
             )
             routes = api_routes(
-                stores, registry, revoking, limits, board, relay_url=relay_url, settle=access.settle
+                stores, registry, revoking, limits, board, feed, relay_url=relay_url, settle=access.settle
             )
             site = build_site(settings.web, callers, routes)
             proxy = Proxy(site, access, sweeper, outside=Outside.from_web(settings.web))
@@ -142,6 +146,7 @@ async def _serve(
                     ready(Bound(web_bound[0], relay_bound[0], internal_bound[0]))
                     await stop.wait()
                     board.drain()
+                    feed.close()
                     watchers.notifier.stopping("requests in flight may finish")
             # Every answer has been sent while its tunnel was still up; now agents are told to come back later.
             registry.say_goodbye()

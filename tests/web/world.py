@@ -30,6 +30,7 @@ from visiona.web.bff.place import Place
 from visiona.web.bff.routes import bff_routes
 from visiona.web.callers import Callers
 from visiona.web.cookies import SessionCookie, session_cookie_name
+from visiona.web.live_feed import LiveFeed
 from visiona.web.rate_limits import ExchangeLimits
 from visiona.web.revoking import Revoking
 from visiona.web.settings import WebSettings
@@ -165,6 +166,8 @@ class World:
         self.callers = Callers(self.stores, cookie=self.cookie, now=self.now)
         self.revoking = Revoking(self.callers, self.registry, self.now)
         self.limits = ExchangeLimits(enabled=self.rate_limits)
+        self.feed = LiveFeed(self.registry.calls)
+        self.registry.watchers.append(self.feed.watch)
         place = Place(self.settings.public_url, lambda: "http://localhost")
         self.site: Site = build_site(
             self.settings,
@@ -178,6 +181,7 @@ class World:
                 self.revoking,
                 self.limits,
                 self.board,
+                self.feed,
                 relay_url=RELAY_URL,
                 settle=self._settle,
                 now=self.now,
@@ -199,15 +203,15 @@ class World:
         made = await create_access_token(self.stores, user.id, "test", scopes, self.now())
         return Person(user.id, user.email, made.text, made.token.id, self)
 
-    async def paired(self, person: Person, **claims: str) -> Exchanged:
-        made = await create_pairing_token(self.stores, await person.actor(), self.now())
-        return await exchange(self.stores, made.text, self.now(), DeviceClaims(**claims))
     async def visitor(self, email: str = "ada@example.com") -> Visitor:
         """Signs somebody in; the account is made if there is none."""
         claims = Claims("https://id.example", email, email, email_verified=True)
         browser = Browser("Browser/1", "192.0.2.7")
         return Visitor(await sign_in(self.stores, claims, self.now(), browser=browser), self)
 
+    async def paired(self, person: Person, **claims: str) -> Exchanged:
+        made = await create_pairing_token(self.stores, await person.actor(), self.now())
+        return await exchange(self.stores, made.text, self.now(), DeviceClaims(**claims))
 
     async def connected(self, done: Exchanged, streams: int = 0) -> LiveTunnel:
         session = await identify_session_token(self.stores, done.session_token, self.now())

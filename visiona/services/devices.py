@@ -176,11 +176,7 @@ async def _end(tx: Tx, device: Device, now: datetime) -> Unpaired:
     for token_id in session_tokens:
         await tx.notices.append(NoticeKind.SESSION_TOKEN_REVOKED, token_id, now)
     await tx.notices.append(NoticeKind.DEVICE_DELETED, device.id, now)
-<<<<<<< visiona/services/devices.py
-    return Unpaired(device.id, device.workspace_id, tuple(session_tokens), pairing_tokens)
-=======
-    return Unpaired(device.id, tuple(session_tokens))
->>>>>>> /tmp/n/tree/visiona/services/devices.py
+    return Unpaired(device.id, device.workspace_id, tuple(session_tokens))
 
 
 def _position(device: Device) -> Position:

@@ -2,7 +2,8 @@ import socket
 import ssl
 
 import trio
-from visiona.agent.reasons import reason_of
+from visiona.agent.reasons import ending_of, reason_of
+from visiona.tunnel.errors import TunnelClosed
 
 
 def wrapped(inner: BaseException) -> OSError:
@@ -31,3 +32,10 @@ def test_an_error_without_words_is_named() -> None:
         reason_of(trio.BrokenResourceError("the relay closed the connection"))
         == "the relay closed the connection"
     )
+
+
+def test_who_ended_a_tunnel_is_said_from_where_the_agent_stands() -> None:
+    assert ending_of(TunnelClosed("agent_closed", "go_away")) == "the relay closed it (go_away)"
+    assert ending_of(TunnelClosed("agent_closed")) == "the relay closed it"
+    assert ending_of(TunnelClosed("keepalive_timeout")) == "nothing was heard from the relay for too long"
+    assert ending_of(TunnelClosed("something_new")) == "something_new"

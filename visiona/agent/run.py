@@ -16,7 +16,7 @@ import trio
 
 from visiona.agent.backoff import Backoff
 from visiona.agent.forward import Forwarder
-from visiona.agent.reasons import reason_of
+from visiona.agent.reasons import ending_of, reason_of
 from visiona.agent.status import State, Status, moment
 from visiona.tunnel.errors import DialRefused, TunnelClosed
 
@@ -119,7 +119,7 @@ class Agent:
             return Attempt("the relay does not answer")
         except _UNREACHABLE as error:
             return Attempt(f"the relay cannot be reached: {reason_of(error)}")
-        return Attempt(f"the connection ended: {closed}", trio.current_time() - connected_at)
+        return Attempt(f"the connection ended: {ending_of(closed)}", trio.current_time() - connected_at)
 
     async def _serve(self, tunnel: ServedTunnel) -> TunnelClosed:
         """Until the tunnel is over, which after `stop` is within the grace."""

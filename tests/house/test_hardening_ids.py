@@ -88,15 +88,32 @@ LINES = {
     "H-22": "what caches may keep",
     "H-23": "framing by other pages",
     "H-24": "a host name per device",
+    "A-01": "signing somebody in with another's answer",
+    "A-02": "states used again, foreign, missing",
+    "A-03": "id tokens that are wrong in every way",
+    "A-04": "answers of another provider",
+    "A-05": "return_to that leads away",
+    "A-06": "sessions from before the sign-in",
+    "A-07": "cookies twice, forged, huge",
+    "A-08": "the back button, two tabs, going in circles",
+    "A-09": "a provider that is down or hostile",
+    "A-10": "refreshes at the same time",
+    "A-11": "logouts that nobody asked for",
+    "A-12": "a store that lost the sessions",
+    "A-13": "both limits to the moment, and few writes",
+    "A-14": "users who are disabled",
+    "A-15": "requests that another site's page makes",
+    "A-16": "sign-ins without end",
 }
 
 NOT_YET = {
     "T-49": "heavy load: comes with the measurements against others",
+    "A-10": "no refresh token is asked for: a session ends by its own limits, and there is nothing to race",
 }
 """Why a line has no test. An entry whose test has come must go."""
 
-_IN_NAMES = re.compile(r"(?:\b|_)([tph])_?(\d\d)(?=_|\b)")
-_IN_TEXTS = re.compile(r"\b([TPH])-(\d\d)\b")
+_IN_NAMES = re.compile(r"(?:\b|_)([atph])_?(\d\d)(?=_|\b)")
+_IN_TEXTS = re.compile(r"\b([ATPH])-(\d\d)\b")
 
 
 def ids_in(tree: ast.Module) -> Iterator[str]:

@@ -46,7 +46,10 @@ def auth_routes(stores: Stores, now: Callable[[], datetime]) -> Blueprint:
     @routes.post("/api/auth/login")
     async def login_with_password() -> Response:
         """Kept for the existing front-end: 410, nobody sends a password here."""
-        raise Gone("passwords are not sent here; open GET /api/auth/login to sign in", code="NOT_IMPLEMENTED")
+        raise Gone(
+            "no password is taken here: people sign in with their browser, programs send a personal access token",
+            code="NOT_IMPLEMENTED",
+        )
 
     @routes.post("/api/auth/register")
     async def register() -> Response:

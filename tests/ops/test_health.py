@@ -133,6 +133,7 @@ async def test_a_late_event_loop_is_said_and_does_not_make_it_unready(
     board, settings = HealthBoard(), HealthSettings()
     async with trio.open_nursery() as nursery:
         await nursery.start(check_forever, settings, board, Registry(), Stores())
+        assert not board.snapshot().checks["event_loop"].vital
         mock_clock.jump(settings.interval_seconds + 5)
         await trio.testing.wait_all_tasks_blocked()
         check = board.snapshot().checks["event_loop"]

@@ -156,7 +156,7 @@ async def check_forever(
 ) -> None:
     """Checks everything, round after round; started once the first round is on the board. Ends by cancellation."""
     await check_once(settings, board, registry, stores)
-    board.report("event_loop", ok=True)
+    board.report("event_loop", ok=True, vital=False)
     task_status.started()
     while True:
         due = trio.current_time() + settings.interval_seconds

@@ -31,9 +31,12 @@ async def test_s06_draining_is_not_ready() -> None:
     assert (answer.status, answer.json["status"]) == (503, "draining")
 
 
-async def test_info_counts_tunnels() -> None:
+async def test_h08_what_is_said_of_the_system_counts_nobody_elses_devices() -> None:
     world = World()
-    ada = await world.person()
-    await world.connected(await world.paired(ada))
+    ada, bob = await world.person(), await world.person("bob@example.com")
+    for owner in (ada, bob, bob):
+        await world.connected(await world.paired(owner))
+    world.board.report("tunnels", ok=True, why="3 connected", vital=False)
     info = (await ada.ask("GET", "/api/system/info")).data
-    assert (info["name"], info["tunnels"]) == ("visiona", 1)
+    assert (set(info), info["tunnels"]) == ({"name", "version", "uptime_seconds", "tunnels"}, 1)
+    assert "3 connected" not in str((await ada.ask("GET", "/api/system/health")).data)

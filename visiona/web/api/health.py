@@ -1,22 +1,23 @@
 """`/livez /readyz /healthz` for probes, `/api/system/*` for people: all of it read from the board, asking nobody."""
 
-import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from importlib.metadata import version
 
 import trio
 from quart import Blueprint, Response
 
+from visiona.domain.ids import WorkspaceId
 from visiona.ops.health import Check, Health, HealthBoard
 from visiona.web.answers import moment, ok, plain, without_nothing
+from visiona.web.guards import current_actor
 
 
-def health_routes(board: HealthBoard, tunnel_count: Callable[[], int]) -> Blueprint:
+def health_routes(board: HealthBoard, tunnel_count: Callable[[Collection[WorkspaceId]], int]) -> Blueprint:
     """The routes.
 
     Args:
         board: who is well.
-        tunnel_count: how many devices are connected.
+        tunnel_count: how many devices of these workspaces are connected.
     """
     routes = Blueprint("health", __name__)
     started = trio.current_time()
@@ -40,14 +41,13 @@ def health_routes(board: HealthBoard, tunnel_count: Callable[[], int]) -> Bluepr
 
     @routes.get("/api/system/info")
     async def system_info() -> Response:
-        """Version, uptime, connected devices."""
+        """Version, uptime, how many of the caller's devices are connected."""
         return ok(
             {
                 "name": "visiona",
                 "version": version("visiona"),
-                "python": platform.python_version(),
                 "uptime_seconds": round(trio.current_time() - started),
-                "tunnels": tunnel_count(),
+                "tunnels": tunnel_count(current_actor().workspaces),
             }
         )
 
@@ -71,6 +71,6 @@ def _brief(check: Check) -> str:
 
 
 def _detailed(check: Check) -> Mapping[str, object]:
-    return without_nothing(
-        {"ok": check.ok, "since": moment(check.since), "why": check.why or None, "vital": check.vital}
-    )
+    # What there is to say of a good state (how many are connected) is about everybody.
+    why = check.why if not check.ok else None
+    return without_nothing({"ok": check.ok, "since": moment(check.since), "why": why, "vital": check.vital})

@@ -37,7 +37,7 @@ def api_routes(
 ) -> list[Blueprint]:
     """Each noun's blueprint, given what it uses; call it inside the event loop."""
     return [
-        health_routes(board, lambda: len(registry)),
+        health_routes(board, lambda of: sum(live.session.workspace_id in of for live in registry.all())),
         auth_routes(stores, now),
         session_routes(stores, revoking, now),
         token_routes(stores, revoking, now),

@@ -2,7 +2,6 @@
 
 import contextlib
 import signal
-import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -45,12 +44,8 @@ def readiness(server: Server) -> int:
 
 
 def refuses_newcomers(url: str) -> bool:
-    host, _, port = url.rpartition("/")[2].rpartition(":")
-    try:
-        socket.create_connection((host, int(port)), 2).close()
-    except ConnectionRefusedError:
-        return True
-    return False
+    answer = Caller(url, None).ask("GET", "/readyz")
+    return (answer.status, answer.headers["Retry-After"]) == (503, "5")
 
 
 @pytest.mark.parametrize("server", ["door", "asgi"], indirect=True)

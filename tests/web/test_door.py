@@ -80,8 +80,10 @@ async def test_a_stop_lets_the_answer_under_way_finish_and_then_closes() -> None
         await trio.testing.wait_all_tasks_blocked(0.02)
         rig.stop.set()
         assert await idle.rest() == b""
-        with pytest.raises(OSError, match="attempts to connect"):
-            await rig.connect()
+        late = await rig.connect()
+        refusal = await late.ask(rig.request("GET ~/"))
+        assert (refusal.status, refusal.headers["retry-after"]) == (503, "5")
+        assert await late.rest() == b""
         go_on.set()
         assert (await busy.answer()).body == b"ok"
         assert await busy.rest() == b""

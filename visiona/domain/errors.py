@@ -92,6 +92,13 @@ class TooMany(VisionaError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class ServerStopping(VisionaError):
+    """The server drains: it takes nothing new. Another attempt after `retry_after_seconds` finds its successor."""
+
+    default_code = "SERVER_STOPPING"
+    retry_after_seconds = 5
+
+
 class DeviceOffline(VisionaError):
     """The device has no tunnel now. Details: `since` (RFC 3339 or absent) and `cause`."""
 

@@ -11,19 +11,25 @@ import socket
 import trio
 
 from visiona.domain.causes import Cause
-from visiona.domain.errors import DeviceBroke, VisionaError
+from visiona.domain.errors import DeviceBroke, ServerStopping, VisionaError
 from visiona.relay.accepting import accept_forever, bind, url_of
 from visiona.relay.containment import contain
 from visiona.relay.deadlines import Limits, Sweeper
 from visiona.web.door_connection import DoorConnection
 from visiona.web.door_handover import Hypercorn
+from visiona.web.door_input import READ_BYTES
 from visiona.web.door_settings import ConnectAgent, DoorContext, DoorSettings
+from visiona.web.errors import error_response
 from visiona.web.proxy import Proxy
 from visiona.web.proxy_access import Access
 from visiona.web.proxy_crossing import Outside
+from visiona.web.request_ids import request_id_from
 from visiona.web.settings import WebSettings
 
 log = logging.getLogger(__name__)
+
+TURN_AWAY_SECONDS = 2.0
+"""For a newcomer during the drain to send its request and read why it is not served."""
 
 KEEPALIVE_IDLE_SECONDS = 60
 _FULL = (
@@ -111,6 +117,7 @@ async def open_door(
     try:
         async with trio.open_nursery() as background:
             await background.start(hypercorn.run)
+            # Newcomers are told to come again for as long as anybody is still being served.
             async with trio.open_nursery() as connections:
                 context = DoorContext(
                     access=access,
@@ -124,8 +131,16 @@ async def open_door(
                     relays=settings.fast_door,
                 )
                 door = Door(context)
+
+                def take_in(sock: socket.socket, address: str) -> None:
+                    if stop.is_set():
+                        background.start_soon(turn_away, sock)
+                    else:
+                        door.welcome(sock, address, connections)
+
+                background.start_soon(accept_forever, listeners, take_in)
                 task_status.started([url_of("http", listener) for listener in listeners])
-                await _accept_until(stop, door, listeners, connections)
+                await stop.wait()
                 door.drain()
                 site.drain(leaving())
                 await hypercorn.drain()
@@ -137,16 +152,23 @@ async def open_door(
             listener.close()
 
 
-async def _accept_until(
-    stop: trio.Event, door: Door, listeners: list[socket.socket], connections: trio.Nursery
-) -> None:
-    """Closes the listeners before anything is drained: the kernel refuses newcomers, and they can try elsewhere."""
-    async with trio.open_nursery() as accepting:
-        accepting.start_soon(
-            accept_forever, listeners, lambda sock, address: door.welcome(sock, address, connections)
-        )
-        await stop.wait()
-        accepting.cancel_scope.cancel()
+async def turn_away(sock: socket.socket) -> None:
+    """Tells a newcomer that the server stops: a probe hears 503, a client when to come again."""
+    _, headers, body = error_response(ServerStopping("the server is restarting"), request_id_from(None))
+    lines = [b"HTTP/1.1 503 Service Unavailable", *(b"%b: %b" % header for header in headers)]
+    answer = b"\r\n".join([*lines, b"Connection: close", b"", body])
+    stream = trio.SocketStream(trio.socket.from_stdlib_socket(sock))
+    with trio.move_on_after(TURN_AWAY_SECONDS):
+        try:
+            async with stream:
+                # Its request is read first, and what follows too: closing with unread bytes resets the answer away.
+                await stream.receive_some(READ_BYTES)
+                await stream.send_all(answer)
+                await stream.send_eof()
+                while await stream.receive_some(READ_BYTES):
+                    pass
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            return
 
 
 def _tune(sock: socket.socket) -> None:

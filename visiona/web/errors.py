@@ -26,6 +26,7 @@ from visiona.domain.errors import (
     NotFound,
     NotSignedIn,
     PairingRefused,
+    ServerStopping,
     TooLarge,
     TooMany,
     VisionaError,
@@ -93,6 +94,7 @@ STATUS: Mapping[type[VisionaError], int] = {
     NotOffered: 501,
     DeviceBroke: 502,
     DeviceOffline: 503,
+    ServerStopping: 503,
     ProviderDown: 503,
     DeviceTooSlow: 504,
 }
@@ -169,7 +171,7 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]
 
 def _extra_headers(error: VisionaError) -> list[Header]:
     match error:
-        case TooMany() | ProviderDown():
+        case TooMany() | ProviderDown() | ServerStopping():
             return [(b"Retry-After", str(max(1, error.retry_after_seconds)).encode())]
         case NotSignedIn():
             return [(b"WWW-Authenticate", b'Bearer realm="visiona"')]

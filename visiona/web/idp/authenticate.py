@@ -47,17 +47,19 @@ class Hashing:
 
 
 class PasswordCheck:
-    """Made by `open_password_check`.
+    """The check of one provider."""
 
-    Args:
-        stand_in: the hash of a password that nobody has.
-    """
-
-    def __init__(self, stores: Stores, limits: SignInLimits, hashing: Hashing, stand_in: str) -> None:
+    def __init__(self, stores: Stores, limits: SignInLimits, hashing: Hashing) -> None:
         self._stores = stores
         self._limits = limits
         self._hashing = hashing
-        self._stand_in = stand_in
+        self._stand_in: str | None = None
+
+    async def stand_in(self) -> str:
+        """The hash of a password that nobody has, made once: call it before anybody could notice the difference."""
+        if self._stand_in is None:
+            self._stand_in = await self._hashing.run(hash_password, secrets.token_urlsafe(32))
+        return self._stand_in
 
     async def user_or_none(self, email: str, password: str, address: str) -> User | None:
         """The account, if this is its password and it may sign in.
@@ -70,7 +72,8 @@ class PasswordCheck:
         self._limits.attempt(account, address)
         user = await self._look_up(account)
         password_hash = user.password_hash if user is not None else None
-        is_right = await self._hashing.run(verify_password, password_hash or self._stand_in, password)
+        stand_in = await self.stand_in()
+        is_right = await self._hashing.run(verify_password, password_hash or stand_in, password)
         why = _why_not(user, is_right=is_right)
         if user is None or why is not None:
             # Not what was typed: people type their password where the address belongs.
@@ -82,11 +85,6 @@ class PasswordCheck:
 
     async def _look_up(self, account: str) -> User | None:
         return await self._stores.read(lambda tx: tx.users.by_email_or_none(account))
-
-
-async def open_password_check(stores: Stores, limits: SignInLimits, hashing: Hashing) -> PasswordCheck:
-    """Makes the stand-in's hash, once."""
-    return PasswordCheck(stores, limits, hashing, await hashing.run(hash_password, secrets.token_urlsafe(32)))
 
 
 async def account_or_none(stores: Stores, user_id: UserId) -> User | None:

@@ -4,11 +4,11 @@ It says nothing about anybody: 43 random characters, made anew whenever a link h
 that another page planted is worth nothing afterwards.
 """
 
-import secrets
-
 from quart import Response, request
 
 from visiona.domain.sessions import secret_hash
+from visiona.services.minting import mint_secret
+from visiona.web.cookies import cookie_value
 
 COOKIE_SECONDS = 3600
 """As long as somebody may look at a sign-in page; a page that is older says so and is shown again."""
@@ -21,17 +21,13 @@ def cookie_name(public_base: str) -> str:
 
 def browser_or_none(public_base: str) -> str | None:
     """The id of the browser that asks. One that came twice is none: which of them would be ours? (A-07)."""
-    name = cookie_name(public_base)
-    pairs = [pair for header in request.headers.getlist("Cookie") for pair in header.split(";")]
-    found = [
-        value.strip() for key, _, value in (pair.partition("=") for pair in pairs) if key.strip() == name
-    ]
-    return found[0] if len(found) == 1 and secret_hash(found[0]) is not None else None
+    value = cookie_value("; ".join(request.headers.getlist("Cookie")), cookie_name(public_base))
+    return value if value is not None and secret_hash(value) is not None else None
 
 
 def new_browser() -> str:
     """Another id."""
-    return secrets.token_urlsafe(32)
+    return mint_secret()
 
 
 def set_browser(response: Response, public_base: str, browser: str) -> None:

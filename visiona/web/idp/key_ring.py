@@ -1,4 +1,4 @@
-"""The keys as the running provider uses them: read once, and again when another program changed the file."""
+"""The keys as the running provider uses them: read at the first use, and again when another program changed the file."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -11,56 +11,49 @@ from visiona.web.idp.keys import Keys, new_keys, rotated
 
 
 class KeyRing:
-    """Made by `open_key_ring`.
+    """The keys of one provider.
 
     Args:
         path: the file; None keeps the keys in memory, as the `memory:` store does with accounts.
-        keys: what it held.
-        mark: of the file that was read.
         now: the wall clock.
     """
 
-    def __init__(self, path: Path | None, keys: Keys, mark: Mark | None, now: Callable[[], datetime]) -> None:
+    def __init__(self, path: Path | None, now: Callable[[], datetime]) -> None:
         self._path = path
-        self._keys = keys
-        self._mark = mark
+        self._keys: Keys | None = None
+        self._mark: Mark | None = None
         self._now = now
         self._refreshing = trio.Lock()
 
     async def keys(self) -> Keys:
-        """The keys to use now; waits only where the file was changed or a key is too old.
+        """The keys to use now; waits only at first, where the file was changed, or where a key is too old.
 
         Raises:
-            OSError: the changed file is no good. It stays so until somebody mends it: a key that was replaced on
-                purpose must not be used any longer.
+            OSError: the file is no good, or cannot be made. It stays so until somebody mends it: a key that was
+                replaced on purpose must not be used any longer.
         """
-        if self._is_stale():
-            async with self._refreshing:
-                if self._is_stale():
-                    await self._refresh()
-        return self._keys
+        if (keys := self._fresh_or_none()) is not None:
+            return keys
+        async with self._refreshing:
+            if (keys := self._fresh_or_none()) is not None:
+                return keys
+            return await self._refreshed()
 
-    def _is_stale(self) -> bool:
-        is_changed = self._path is not None and mark_of(self._path) != self._mark
-        return is_changed or self._keys.is_rotation_due(self._now())
+    def _fresh_or_none(self) -> Keys | None:
+        if self._keys is None or self._keys.is_rotation_due(self._now()):
+            return None
+        is_same = self._path is None or mark_of(self._path) == self._mark
+        return self._keys if is_same else None
 
-    async def _refresh(self) -> None:
-        if self._path is None:
-            self._keys = await trio.to_thread.run_sync(rotated, self._keys, self._now())
-            return
-        self._keys, self._mark = await trio.to_thread.run_sync(_opened, self._path, self._now())
-
-
-async def open_key_ring(path: Path | None, now: Callable[[], datetime]) -> KeyRing:
-    """Reads the keys, or makes the first.
-
-    Raises:
-        OSError: see key_file.open_keys.
-    """
-    if path is None:
-        return KeyRing(None, await trio.to_thread.run_sync(new_keys, now()), None, now)
-    keys, mark = await trio.to_thread.run_sync(_opened, path, now())
-    return KeyRing(path, keys, mark, now)
+    async def _refreshed(self) -> Keys:
+        if self._path is not None:
+            keys, self._mark = await trio.to_thread.run_sync(_opened, self._path, self._now())
+        elif self._keys is not None:
+            keys = await trio.to_thread.run_sync(rotated, self._keys, self._now())
+        else:
+            keys = await trio.to_thread.run_sync(new_keys, self._now())
+        self._keys = keys
+        return keys
 
 
 def _opened(path: Path, now: datetime) -> tuple[Keys, Mark | None]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-PREFIX = "/idp/"
+PREFIX = b"/idp/"
 
 
 class LoopbackTransport(httpx.AsyncBaseTransport):
@@ -24,13 +24,14 @@ class LoopbackTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """See httpx; raises httpx.UnsupportedProtocol for what is not the provider's."""
-        # httpx has resolved dot segments already.
-        _, prefix, rest = request.url.path.rpartition(PREFIX)
+        # httpx has resolved dot segments already. The path stays as it is spelled.
+        path, question_mark, query = request.url.raw_path.partition(b"?")
+        _, prefix, rest = path.rpartition(PREFIX)
         if not prefix:
             raise httpx.UnsupportedProtocol("only the built-in identity provider is reached this way")
         inner = httpx.Request(
             request.method,
-            request.url.copy_with(raw_path=_path_and_query(PREFIX + rest, request.url)),
+            request.url.copy_with(raw_path=PREFIX + rest + question_mark + query),
             headers=request.headers,
             stream=request.stream,
             extensions=request.extensions,
@@ -43,7 +44,3 @@ class LoopbackTransport(httpx.AsyncBaseTransport):
 def builtin_transport(site: Any) -> httpx.AsyncBaseTransport:  # noqa: ANN401 - see LoopbackTransport
     """The transport for an `httpx.AsyncClient` whose provider is this process."""
     return LoopbackTransport(site)
-
-
-def _path_and_query(path: str, url: httpx.URL) -> bytes:
-    return httpx.URL(path=path, query=url.query or None).raw_path

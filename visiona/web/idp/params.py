@@ -4,6 +4,7 @@ RFC 6749 §3.1: none may come twice, one without a value counts as absent. What 
 refused: broken escapes, control characters, a body of another type.
 """
 
+import re
 from urllib.parse import parse_qsl
 
 from quart import request
@@ -16,6 +17,8 @@ MAX_BYTES = 16 * 1024
 MAX_PARAMETERS = 40
 
 Params = dict[str, str]
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
 def query_params() -> Params:
@@ -48,6 +51,6 @@ def parse_params(encoded: bytes) -> Params:
     params = dict(pairs)
     if len(params) != len(pairs):
         raise Invalid("a parameter came twice")
-    if any(not text.isprintable() for pair in pairs for text in pair):
+    if any(_CONTROL.search(text) for pair in pairs for text in pair):
         raise Invalid("a parameter holds a control character")
     return {name: value for name, value in params.items() if value}

@@ -21,6 +21,8 @@ from visiona.cli.ready_file import ReadyFile
 from visiona.config import ConfigInvalid, Loaded, Settings, read
 from visiona.ops.log_writer import LineWriter
 from visiona.ops.logs import LogSettings
+from visiona.relay.accepting import bind
+from visiona.relay.certificates import CertificateUnusable
 
 BOUND = Bound("http://127.0.0.1:1", "ws://127.0.0.1:2", "http://127.0.0.1:3")
 
@@ -154,7 +156,7 @@ def test_the_logs_are_closed_and_the_switch_interval_is_short(
 @pytest.mark.parametrize(
     ("number", "code", "said"),
     [
-        (errno.EADDRNOTAVAIL, "ADDRESS_UNKNOWN", "not one of this machine"),
+        (errno.EADDRNOTAVAIL, "ADDRESS_UNKNOWN", "not an address of this machine"),
         (errno.EACCES, "NOT_PERMITTED", "above 1023"),
         (errno.ENOSPC, "SYSTEM", "No space left"),
     ],
@@ -164,6 +166,25 @@ def test_s07_what_keeps_it_from_starting_is_one_sentence(number: int, code: str,
     failure = serve._start_failure(group, loaded().settings)
     assert isinstance(failure, CommandError)
     assert (failure.code, said in failure.message) == (code, True)
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-name.invalid"])
+async def test_s07_an_address_of_another_machine_is_named_with_its_setting(host: str) -> None:
+    settings = loaded(VISIONA_RELAY_LISTEN=f"{host}:0").settings
+    with pytest.raises(OSError) as caught:
+        await bind(settings.relay.listen)
+    failure = serve._start_failure(ExceptionGroup("a", [caught.value]), settings)
+    assert isinstance(failure, CommandError)
+    assert failure.code == "ADDRESS_UNKNOWN"
+    assert failure.message == f"relay.listen ({host}:0) is not an address of this machine"
+
+
+def test_s10_a_certificate_that_cannot_be_used_is_one_sentence() -> None:
+    failure = serve._start_failure(
+        ExceptionGroup("a", [CertificateUnusable("relay.tls_key …")]), loaded().settings
+    )
+    assert isinstance(failure, CommandError)
+    assert (failure.code, failure.message) == ("CERTIFICATE_UNUSABLE", "relay.tls_key …")
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from visiona.config import ConfigInvalid, Loaded, Settings, from_process
 from visiona.domain.listen import ListenAddress
 from visiona.ops.log_writer import LineWriter, WriterStatistics
 from visiona.ops.logs import setup_logging
+from visiona.relay.certificates import CertificateUnusable
 
 log = logging.getLogger(__name__)
 
@@ -162,38 +163,41 @@ def _start_failure(group: BaseExceptionGroup[OSError], settings: Settings) -> Ex
         error = error.exceptions[0]
     assert isinstance(error, OSError)
     if error.errno == errno.EADDRINUSE:
-        taken = _taken_address(settings)
+        taken = _at_fault(settings, error)
         return CommandError(
             f"{taken} is in use by another program; stop it, or choose another address", code="ADDRESS_IN_USE"
         )
-    if error.errno == errno.EADDRNOTAVAIL:
-        return CommandError("an address to listen on is not one of this machine", code="ADDRESS_UNKNOWN")
+    if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
+        unknown = _at_fault(settings, error)
+        return CommandError(f"{unknown} is not an address of this machine", code="ADDRESS_UNKNOWN")
     if error.errno in {errno.EACCES, errno.EPERM} and error.filename is None:
         return CommandError(
-            "this user may not listen on that port; choose one above 1023, or give the capability",
+            f"this user may not listen on {_at_fault(settings, error)}; choose a port above 1023, or give the capability",
             code="NOT_PERMITTED",
         )
+    if isinstance(error, CertificateUnusable):
+        return CommandError(str(error), code="CERTIFICATE_UNUSABLE")
     what = f"{error.filename}: " if error.filename else ""
     return CommandError(f"{what}{error.strerror or error}", code="SYSTEM")
 
 
-def _taken_address(settings: Settings) -> str:
+def _at_fault(settings: Settings, error: OSError) -> str:
     """Which of our addresses it is: the failed call does not say."""
     listens = {
         "web.listen": settings.web.listen,
         "relay.listen": settings.relay.listen,
         "internal.listen": settings.internal.listen,
     }
-    taken = [f"{name} ({listen})" for name, listen in listens.items() if listen.port and not _is_free(listen)]
-    return " and ".join(taken) or "an address to listen on"
+    found = [f"{name} ({listen})" for name, listen in listens.items() if _bind_error(listen) == error.errno]
+    return " and ".join(found) or "an address to listen on"
 
 
-def _is_free(listen: ListenAddress) -> bool:
+def _bind_error(listen: ListenAddress) -> int | None:
     family = socket.AF_INET6 if listen.host and ":" in listen.host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((listen.host or "", listen.port))
-        except OSError:
-            return False
-    return True
+        except OSError as error:
+            return error.errno
+    return None

@@ -17,14 +17,23 @@ LOOK_SECONDS = 1.0
 _Stamp = tuple[int, int, int, int]
 
 
+class CertificateUnusable(OSError):
+    """There is no good pair to begin with; the message is for a person and names the settings."""
+
+
 class Certificates:
-    """Makes TLS contexts. Raises OSError or ssl.SSLError if there is no good pair to begin with."""
+    """Makes TLS contexts. Raises CertificateUnusable if there is no good pair to begin with."""
 
     def __init__(self, certificate: Path, key: Path) -> None:
         self._certificate = certificate
         self._key = key
-        self._stamp = self._look()
-        self._context = self._load()
+        try:
+            self._stamp = self._look()
+            self._context = self._load()
+        except OSError as error:  # ssl.SSLError is one
+            raise CertificateUnusable(
+                f"relay.tls_certificate ({certificate}) and relay.tls_key ({key}) cannot be used: {_why(error)}"
+            ) from error
         self._looked_at = -LOOK_SECONDS
 
     def context(self) -> ssl.SSLContext:
@@ -54,5 +63,14 @@ class Certificates:
     def _load(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.load_cert_chain(self._certificate, self._key)
+        # With an empty password a locked key is an error; without one OpenSSL asks for it on the terminal.
+        context.load_cert_chain(self._certificate, self._key, password="")
         return context
+
+
+def _why(error: OSError) -> str:
+    if not isinstance(error, ssl.SSLError):
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error)
+    if error.reason == "KEY_VALUES_MISMATCH":
+        return "the key is not that of the certificate"
+    return "they must be a certificate with its chain and its key, both PEM, the key without a password"

@@ -43,7 +43,7 @@ class Relay:
         inventory: `ask(device_id)` after a scan.
 
     Raises:
-        OSError, ssl.SSLError: the certificate cannot be used.
+        CertificateUnusable: the certificate cannot be used.
     """
 
     def __init__(

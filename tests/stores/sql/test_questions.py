@@ -10,7 +10,17 @@ from pathlib import Path
 import pytest
 from visiona.domain.access import ALL_SCOPES
 from visiona.domain.causes import Cause
-from visiona.services import device_timeline, devices, identify, one_time_links, tokens, users
+from visiona.domain.sessions import PENDING_LOGIN_TTL, PendingLogin
+from visiona.services import (
+    device_timeline,
+    devices,
+    identify,
+    one_time_links,
+    sessions,
+    sign_in,
+    tokens,
+    users,
+)
 from visiona.services.exchange_token import DeviceClaims, exchange
 from visiona.services.housekeeping import purge_expired
 from visiona.services.pair_device import create_pairing_token, list_pairing_tokens, revoke_pairing_token
@@ -18,13 +28,15 @@ from visiona.stores.opening import migrate_up
 from visiona.stores.settings import StoreSettings
 from visiona.stores.sql.sqlite import SqliteStores
 
-from tests.support.nouns import NOW, Home, a_home, put
+from tests.support.nouns import NOW, Home, a_home, new_hash, put
 
 # Housekeeping walks what it forgets; both are small and it is done once an hour. Whether anybody has a password is
-# answered by the first entry of an index that holds nobody else.
+# answered by the first entry of an index that holds nobody else. Sign-ins under way are ten thousand at the most, and
+# counted along an index.
 MAY_SCAN = (
     "DELETE FROM access_tokens",
     "DELETE FROM notices",
+    "DELETE FROM pending_logins",
     "SELECT id FROM users WHERE password_hash IS NOT NULL LIMIT 1",
 )
 
@@ -69,9 +81,27 @@ async def do_everything(stores: SqliteStores) -> None:
     link = await one_time_links.mint_sign_in_link(stores, user.id, NOW)
     await one_time_links.user_of_link(stores, link.text, NOW)
     await one_time_links.redeem_sign_in_link(stores, link.text, "hash", NOW)
+    await sign_in_and_out(stores)
     await users.disable_user(stores, user.id, NOW)
     await users.enable_user(stores, user.id)
     await purge_expired(stores, NOW)
+
+
+async def sign_in_and_out(stores: SqliteStores) -> None:
+    pending = PendingLogin(new_hash(), new_hash(), "n", "v", "/", NOW, NOW + PENDING_LOGIN_TTL)
+    await stores.pending_logins.create(pending)
+    await stores.pending_logins.take(pending.state_hash, pending.browser_hash, NOW)
+    claims = sign_in.Claims("https://id.example", "ada", "ada@example.com", True)
+    first = await sign_in.sign_in(stores, claims, NOW)
+    again = await sign_in.sign_in(stores, claims, NOW, replaces=first.text)
+    later = NOW + timedelta(minutes=1)
+    actor = await sessions.identify_session(stores, again.text, later)
+    await sessions.current_session_or_none(stores, actor, later)
+    await sessions.list_sessions(stores, again.user.id, later)
+    await sessions.end_session(stores, again.session.id, later)
+    await sessions.end_sessions_of_idp(stores, claims.issuer, later, subject="ada")
+    await sessions.end_sessions_of_idp(stores, claims.issuer, later, idp_sid="sid")
+    await sessions.end_all_sessions(stores, again.user.id, later)
 
 
 async def test_no_question_reads_a_whole_table(stores: SqliteStores) -> None:

@@ -1,6 +1,7 @@
 """Identities, people's sessions and sign-ins under way, in memory."""
 
-from collections.abc import Callable
+import heapq
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from visiona.domain.ids import SessionId, UserId
@@ -26,7 +27,6 @@ class MemoryIdentities:
 
     async def list_of_user(self, user_id: UserId, limit: int) -> list[Identity]:
         found = [identity for identity in self._identities.rows() if identity.user_id == user_id]
-        found.sort(key=lambda identity: (identity.issuer, identity.subject))
         return sorted(found, key=lambda identity: identity.created_at, reverse=True)[:limit]
 
 
@@ -100,10 +100,8 @@ class MemoryPendingLogins:
 
     async def trim(self, browser_hash: str, of_browser: int, of_all: int) -> int:
         of_this = [pending for pending in self._pending.rows() if pending.browser_hash == browser_hash]
-        trimmed = self._keep(of_this, of_browser)
-        if len(self._pending) > of_all:
-            trimmed += self._keep(list(self._pending.rows()), of_all)
-        return trimmed
+        trimmed = self._forget_oldest(of_this, len(of_this) - of_browser)
+        return trimmed + self._forget_oldest(self._pending.rows(), len(self._pending) - of_all)
 
     async def purge(self, ended_by: datetime, limit: int) -> int:
         over = [each.state_hash for each in self._pending.rows() if not each.is_live(ended_by)][:limit]
@@ -111,9 +109,8 @@ class MemoryPendingLogins:
             await self.remove(state_hash)
         return len(over)
 
-    def _keep(self, those: list[PendingLogin], count: int) -> int:
-        those.sort(key=lambda pending: pending.state_hash)
-        those.sort(key=lambda pending: pending.created_at, reverse=True)
-        for pending in those[count:]:
+    def _forget_oldest(self, those: Iterable[PendingLogin], count: int) -> int:
+        oldest = heapq.nsmallest(count, those, key=lambda each: (each.created_at, each.state_hash))
+        for pending in oldest:
             self._pending.remove(pending.state_hash)
-        return len(those[count:])
+        return len(oldest)

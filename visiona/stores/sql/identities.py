@@ -31,8 +31,7 @@ class SqlIdentities:
         return _identity(row) if row is not None else None
 
     async def list_of_user(self, user_id: UserId, limit: int) -> list[Identity]:
-        sql = f"""SELECT {_COLUMNS} FROM identities WHERE user_id = $1
-            ORDER BY created_at DESC, issuer, subject LIMIT $2"""
+        sql = f"SELECT {_COLUMNS} FROM identities WHERE user_id = $1 ORDER BY created_at DESC LIMIT $2"
         return [_identity(row) for row in await self._tx.fetch_all(sql, user_id, limit)]
 
 

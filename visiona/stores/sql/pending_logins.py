@@ -41,17 +41,19 @@ class SqlPendingLogins:
         await self._tx.execute("DELETE FROM pending_logins WHERE state_hash = $1", state_hash)
 
     async def trim(self, browser_hash: str, of_browser: int, of_all: int) -> int:
+        # Both orders are those of an index, so that nothing is sorted: this runs at each sign-in of a flood.
         trimmed = await self._tx.execute(
             """DELETE FROM pending_logins WHERE state_hash IN
             (SELECT state_hash FROM pending_logins WHERE browser_hash = $1
-            ORDER BY created_at DESC, state_hash LIMIT $3 OFFSET $2)""",
+            ORDER BY created_at DESC, state_hash DESC LIMIT $3 OFFSET $2)""",
             browser_hash,
             of_browser,
             _TRIMMED_AT_ONCE,
         )
         return trimmed + await self._tx.execute(
             """DELETE FROM pending_logins WHERE state_hash IN
-            (SELECT state_hash FROM pending_logins ORDER BY created_at DESC, state_hash LIMIT $2 OFFSET $1)""",
+            (SELECT state_hash FROM pending_logins
+            ORDER BY created_at DESC, state_hash DESC LIMIT $2 OFFSET $1)""",
             of_all,
             _TRIMMED_AT_ONCE,
         )

@@ -67,11 +67,11 @@ class SqlUserSessions:
         return [_session(row) for row in await self._tx.fetch_all(sql, user_id, limit)]
 
     async def list_of_subject(self, issuer: str, subject: str, limit: int) -> list[UserSession]:
-        sql = f"{_SELECT} WHERE issuer = $1 AND subject = $2 ORDER BY last_seen_at DESC, id DESC LIMIT $3"
+        sql = f"{_SELECT} WHERE issuer = $1 AND subject = $2 LIMIT $3"
         return [_session(row) for row in await self._tx.fetch_all(sql, issuer, subject, limit)]
 
     async def list_of_sid(self, issuer: str, idp_sid: str, limit: int) -> list[UserSession]:
-        sql = f"{_SELECT} WHERE issuer = $1 AND idp_sid = $2 ORDER BY last_seen_at DESC, id DESC LIMIT $3"
+        sql = f"{_SELECT} WHERE issuer = $1 AND idp_sid = $2 LIMIT $3"
         return [_session(row) for row in await self._tx.fetch_all(sql, issuer, idp_sid, limit)]
 
     async def purge(self, ended_by: datetime, limit: int) -> int:

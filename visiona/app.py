@@ -5,7 +5,7 @@ tunnels are told goodbye next, loops stop after that, and stores close last, for
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import trio
 
@@ -31,6 +31,8 @@ from visiona.web.callers import Callers
 from visiona.web.cookies import SessionCookie, session_cookie_name
 from visiona.web.door import open_door
 from visiona.web.idp.loopback import builtin_transport
+from visiona.web.idp.opening import first_admin_url, open_provider
+from visiona.web.idp.routes import provider_routes
 from visiona.web.live_feed import LiveFeed
 from visiona.web.proxy import Proxy
 from visiona.web.proxy_access import Access
@@ -44,11 +46,17 @@ from visiona.web.site import build_site
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """Where the server accepts, as URLs by which this machine reaches it."""
+    """Where the server accepts, as URLs by which this machine reaches it.
+
+    Attributes:
+        first_link: where the first account is made; None where somebody can sign in already, or signs in elsewhere.
+            Whoever has it becomes the administrator: it is for a person's eyes alone.
+    """
 
     web: str
     relay: str
     internal: str
+    first_link: str | None = field(default=None, repr=False)
 
 
 async def run(
@@ -130,6 +138,15 @@ async def _serve(
             web_bound: list[str] = []
             place = Place(settings.web.public_url, lambda: web_bound[0])
             builtin = builtin_transport(site)
+            own_provider = await open_provider(
+                settings.oidc,
+                stores,
+                place,
+                None if settings.stores.is_memory else settings.state_dir,
+                rate_limits=settings.web.rate_limits,
+            )
+            for blueprint in provider_routes(own_provider) if own_provider is not None else []:
+                site.register_blueprint(blueprint)
             async with open_bff(
                 settings.oidc, settings.session, stores, place, revoking, cookie, builtin
             ) as sign_in:
@@ -139,11 +156,12 @@ async def _serve(
                     web_bound += await doors.start(
                         open_door, settings.web, proxy, access, sweeper, relay.serve_upgraded, stop
                     )
+                    first_link = await first_admin_url(stores, place) if own_provider is not None else None
                     watchers.notifier.ready()
                     background.start_soon(
                         keep_status, watchers.notifier, lambda: f"{len(registry)} devices online"
                     )
-                    ready(Bound(web_bound[0], relay_bound[0], internal_bound[0]))
+                    ready(Bound(web_bound[0], relay_bound[0], internal_bound[0], first_link))
                     await stop.wait()
                     board.drain()
                     feed.close()

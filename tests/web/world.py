@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
+import trio
 from quart import Response
 from visiona.domain.access import ALL_SCOPES, Actor, Scope
 from visiona.domain.devices import Device
@@ -30,6 +31,9 @@ from visiona.web.bff.place import Place
 from visiona.web.bff.routes import bff_routes
 from visiona.web.callers import Callers
 from visiona.web.cookies import SessionCookie, session_cookie_name
+from visiona.web.idp.key_ring import KeyRing
+from visiona.web.idp.provider import ClientName, Provider
+from visiona.web.idp.routes import provider_routes
 from visiona.web.live_feed import LiveFeed
 from visiona.web.rate_limits import ExchangeLimits
 from visiona.web.revoking import Revoking
@@ -169,12 +173,16 @@ class World:
         self.feed = LiveFeed(self.registry.calls)
         self.registry.watchers.append(self.feed.watch)
         place = Place(self.settings.public_url, lambda: "http://localhost")
+        provider = Provider(
+            self.stores, place, KeyRing(None, self.now), ClientName(), self.now, trio.current_time
+        )
         self.site: Site = build_site(
             self.settings,
             self.callers,
             bff_routes(
                 self.stores, NoProvider(), place, self.revoking, self.cookie, SessionLimits(), now=self.now
             )
+            + provider_routes(provider)
             + api_routes(
                 self.stores,
                 self.registry,

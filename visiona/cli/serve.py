@@ -80,6 +80,8 @@ async def run_until_told(
 
     def tell_ready(bound: Bound) -> None:
         ready.write(bound.web, bound.relay, bound.internal)
+        if bound.first_link is not None:
+            tell_first_link(bound.first_link)
         log.info("ready", extra={"web": bound.web, "relay": bound.relay, "internal": bound.internal})
         if settings.relay.public_url is None and settings.web.public_url is None:
             log.info(
@@ -91,6 +93,22 @@ async def run_until_told(
         await nursery.start(listen_to_signals, stop, nursery.cancel_scope, reload)
         await run(settings, stop=stop, ready=tell_ready, logs=logs)
         nursery.cancel_scope.cancel()
+
+
+def tell_first_link(link: str) -> None:
+    """Shows the first administrator's link to whoever sits in front of this; a journal or a file is told less.
+
+    It bypasses the log on purpose, which would mask it.
+    """
+    if sys.stderr.isatty():
+        print(
+            f"\nNobody has an account yet. Make the first one, within 15 minutes:\n  {link}\n",
+            file=sys.stderr,
+        )
+    else:
+        log.warning(
+            "nobody can sign in yet; for a link that makes the first account: visiona user link --first"
+        )
 
 
 async def listen_to_signals(

@@ -25,6 +25,20 @@ PUBLIC: frozenset[tuple[str, str]] = frozenset(
         ("POST", "/api/auth/backchannel-logout"),
         # The same answer with a session and without: signing out twice is signing out. It holds to the CSRF rule.
         ("POST", "/api/auth/logout"),
+        # The built-in identity provider: it asks for what it wants by itself.
+        ("GET", "/idp/.well-known/openid-configuration"),
+        ("GET", "/idp/jwks"),
+        ("GET", "/idp/authorize"),
+        ("POST", "/idp/authorize"),
+        ("POST", "/idp/token"),
+        ("GET", "/idp/userinfo"),
+        ("POST", "/idp/userinfo"),
+        ("GET", "/idp/end_session"),
+        ("POST", "/idp/end_session"),
+        ("GET", "/idp/first/<text>"),
+        ("POST", "/idp/first/<text>"),
+        ("GET", "/idp/link/<text>"),
+        ("POST", "/idp/link/<text>"),
         # They offer nothing: the existing front-end's forms, answered 410 and 501 to whoever asks.
         ("POST", "/api/auth/login"),
         ("POST", "/api/auth/register"),

@@ -103,6 +103,7 @@ class FakeProvider:
 
     Attributes:
         faults: endpoint (`discovery`, `jwks`, `token`, `userinfo`) → what is wrong with it.
+        delays: endpoint → seconds before it answers.
         metadata: merged over the honest metadata; None as a value takes a field out.
         claims: merged over the honest id token's claims, likewise.
         header: merged over its header.
@@ -119,6 +120,7 @@ class FakeProvider:
     email: str | None = "ada@example.com"
     email_in_userinfo: bool = False
     faults: dict[str, Fault] = field(default_factory=dict)
+    delays: dict[str, float] = field(default_factory=dict)
     metadata: dict[str, object] = field(default_factory=dict)
     claims: dict[str, object] = field(default_factory=dict)
     header: dict[str, object] = field(default_factory=dict)
@@ -213,7 +215,7 @@ class FakeProvider:
         self.asked[name] += 1
         if (fault := self.faults.get(name)) is not None:
             return await _faulty(fault, request)
-        await trio.lowlevel.checkpoint()
+        await trio.sleep(self.delays.get(name, 0))
         return honest(request)
 
     def _metadata(self) -> dict[str, object]:

@@ -199,6 +199,17 @@ async def test_a09_whatever_is_wrong_at_the_provider_ends_soon_and_says_so(
     assert not [asked for asked in provider.asked if asked.startswith("elsewhere")]
 
 
+async def test_a09_slow_answers_do_not_add_up(autojump_clock: MockClock) -> None:
+    provider = FakeProvider(delays={"token": 4.0, "jwks": 4.0, "userinfo": 4.0}, email_in_userinfo=True)
+    async with joined(provider) as client:
+        url = await client.authorization_url(attempt(), "s-1")
+        code = parse_qs(urlsplit(provider.authorize(url)).query)["code"][0]
+        begun = trio.current_time()
+        with pytest.raises(ProviderUnavailable, match="together"):
+            await client.exchange_code(code, attempt())
+    assert trio.current_time() - begun < 10.1
+
+
 @pytest.fixture
 def quiet(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
     with caplog.at_level(logging.WARNING):

@@ -40,6 +40,9 @@ FRESH_SECONDS = 3600.0
 """How long metadata is believed before it is asked for again; older serves while the provider is down."""
 
 MAX_BACKOFF_SECONDS = 30.0
+EXCHANGE_SECONDS = 10.0
+"""For the code, the keys and the person's address together, each of which has its own deadline."""
+
 MAX_CODE_CHARACTERS = 4096
 
 
@@ -106,6 +109,13 @@ class OidcClient:
         """See the Protocol."""
         if not code or len(code) > MAX_CODE_CHARACTERS:
             raise TokenInvalid("code: not one")
+        try:
+            with trio.fail_after(EXCHANGE_SECONDS):
+                return await self._exchange(code, attempt)
+        except trio.TooSlowError:
+            raise ProviderUnavailable("all questions together took too long") from None
+
+    async def _exchange(self, code: str, attempt: Attempt) -> Person:
         metadata = await self._metadata()
         answered = await self._redeem(metadata, code, attempt)
         id_token, access_token = answered.get("id_token"), answered.get("access_token")

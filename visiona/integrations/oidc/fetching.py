@@ -60,7 +60,7 @@ class Fetcher:
                 f"{_place(url)} took longer than {self._deadline_seconds:g} s"
             ) from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise ProviderUnavailable(f"{_place(url)}: {type(error).__name__}: {error}") from error
+            raise ProviderUnavailable(f"{_place(url)}: {_why(error)}") from error
         return Answer(status, _json_object(body, status, url))
 
     async def _exchange(
@@ -98,7 +98,9 @@ async def open_fetcher(
         verify=ssl.create_default_context(),
         follow_redirects=False,
         trust_env=False,
-        timeout=deadline_seconds,
+        # Connecting and the TLS handshake end by themselves before the deadline of the whole does: httpcore 1.0 leaves
+        # the socket open when a handshake is cancelled from outside.
+        timeout=httpx.Timeout(deadline_seconds, connect=deadline_seconds * 0.4),
         limits=httpx.Limits(max_connections=16, max_keepalive_connections=4),
     ) as http:
         yield Fetcher(http, deadline_seconds=deadline_seconds)
@@ -128,6 +130,15 @@ def _json_object(body: bytes, status: int, url: str) -> Json:
     if not isinstance(fields, dict):
         raise ProviderUnavailable(f"{_place(url)} answered {status} with JSON that is no object")
     return fields
+
+
+def _why(error: BaseException) -> str:
+    """The innermost cause that has words: "certificate verify failed", where httpx says only that it could not."""
+    chain = [error]
+    while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None and len(chain) < 10:
+        chain.append(cause)
+    words = next((str(one) for one in reversed(chain) if str(one)), "")
+    return f"{type(error).__name__}: {words}"[:200]
 
 
 def _place(url: str) -> str:

@@ -28,6 +28,7 @@ from visiona.web.api.routes import api_routes
 from visiona.web.bff.opening import open_bff
 from visiona.web.bff.place import Place
 from visiona.web.callers import Callers
+from visiona.web.console.routes import console_routes
 from visiona.web.cookies import SessionCookie, session_cookie_name
 from visiona.web.door import open_door
 from visiona.web.idp.loopback import builtin_transport
@@ -133,7 +134,7 @@ async def _serve(
             routes = api_routes(
                 stores, registry, revoking, limits, board, feed, relay_url=relay_url, settle=access.settle
             )
-            site = build_site(settings.web, callers, routes)
+            site = build_site(settings.web, callers, [*routes, console_routes(settings.web, callers)])
             proxy = Proxy(site, access, sweeper, outside=Outside.from_web(settings.web))
             web_bound: list[str] = []
             place = Place(settings.web.public_url, lambda: web_bound[0])

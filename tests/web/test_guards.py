@@ -103,7 +103,6 @@ async def test_h20_a_method_that_a_route_lacks_is_405_with_what_it_has(method: s
 @pytest.mark.parametrize(
     "path",
     [
-        "/",
         "/nothing",
         "/api",
         "/api/",

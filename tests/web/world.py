@@ -30,6 +30,7 @@ from visiona.web.api.routes import api_routes
 from visiona.web.bff.place import Place
 from visiona.web.bff.routes import bff_routes
 from visiona.web.callers import Callers
+from visiona.web.console.routes import console_routes
 from visiona.web.cookies import SessionCookie, session_cookie_name
 from visiona.web.idp.key_ring import KeyRing
 from visiona.web.idp.provider import ClientName, Provider
@@ -193,7 +194,8 @@ class World:
                 relay_url=RELAY_URL,
                 settle=self._settle,
                 now=self.now,
-            ),
+            )
+            + [console_routes(self.settings, self.callers)],
         )
         self.client = self.site.test_client()
 

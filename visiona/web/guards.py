@@ -10,6 +10,7 @@ from quart import g, request
 
 from visiona.domain.access import Actor, Scope
 from visiona.web.callers import Callers
+from visiona.web.console.pages import PAGES
 from visiona.web.credentials import CredentialReader, Credentials
 
 PUBLIC: frozenset[tuple[str, str]] = frozenset(
@@ -42,6 +43,9 @@ PUBLIC: frozenset[tuple[str, str]] = frozenset(
         # They offer nothing: the existing front-end's forms, answered 410 and 501 to whoever asks.
         ("POST", "/api/auth/login"),
         ("POST", "/api/auth/register"),
+        # They say nothing of anybody; who is not signed in is sent to sign in.
+        *(("GET", rule) for rule in PAGES),
+        ("GET", "/console/<version>/<path:name>"),
     }
 )
 """THE list of what anybody may call, as (method, rule); HEAD goes where GET goes."""

@@ -17,6 +17,9 @@ from visiona.web.errors import STATUS
 from visiona.web.guards import is_public
 
 _CONVERTER = re.compile(r"<(?:[^:<>]+:)?([^<>]+)>")
+PEOPLE = "console."
+"""How the names of routes begin that are for people's eyes, not for programs."""
+
 _ANY = ("get", "head", "post", "put", "patch", "delete", "options")
 
 DEVICE_PATHS: Mapping[str, tuple[tuple[str, ...], str]] = {
@@ -76,6 +79,8 @@ def document(site: Quart) -> Json:
 
 def _operations(site: Quart) -> Iterator[tuple[Rule, str, str]]:
     for rule in site.url_map.iter_rules():
+        if rule.endpoint.startswith(PEOPLE):
+            continue
         handler = site.view_functions[rule.endpoint]
         summary = (handler.__doc__ or "").strip().partition("\n")[0]
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):

@@ -1,0 +1,67 @@
+import re
+
+import pytest
+from visiona.domain.causes import Cause
+from visiona.domain.devices import AcceleratorStatus, EventKind
+from visiona.web.console.files import load_assets
+from visiona.web.console.languages import LANGUAGES, dictionary, preferred
+
+KEY = re.compile(r"""(?:\bt|\bpieces|\bsay)\(\s*"([a-zA-Z][\w.:-]*)\"""")
+PLURAL = re.compile(r"""\btn\(\s*"([\w.]+)\"""")
+
+
+@pytest.mark.parametrize(
+    ("asked", "spoken"),
+    [
+        (None, "en"),
+        ("", "en"),
+        ("de-DE,de;q=0.9", "en"),
+        ("zh-TW,zh;q=0.9,en;q=0.8", "zh-TW"),
+        ("zh-Hant-HK", "zh-TW"),
+        ("zh-CN", "zh-CN"),
+        ("zh", "zh-CN"),
+        ("zh-Hans-SG,en", "zh-CN"),
+        ("en;q=0.5, zh-TW;q=0.8", "zh-TW"),
+        ("zh-TW;q=0,en;q=0.1", "en"),
+        ("fr, zh-CN;q=0.3", "zh-CN"),
+        ("zh-TW;q=2", "en"),
+        ("zh-TW;q=nan,en", "en"),
+        ("zh-TW;q=x", "en"),
+        ("zhx,xx-zh", "en"),
+        (",;q=,zh-TW" + ",a" * 5000, "zh-TW"),
+        ("x," * 30 + "zh-TW", "en"),
+    ],
+)
+def test_a_page_begins_in_the_language_that_is_asked_for_most(asked: str | None, spoken: str) -> None:
+    assert preferred(asked) == spoken
+
+
+def test_the_dictionaries_say_the_same_things() -> None:
+    english = dictionary("en")
+    for language in LANGUAGES[1:]:
+        words = dictionary(language)
+        assert set(words) == set(english)
+        for key, sentence in words.items():
+            assert set(re.findall(r"{\w+}", sentence)) == set(re.findall(r"{\w+}", english[key])), key
+            assert sentence.strip() == sentence
+            assert sentence
+
+
+def test_each_word_that_the_scripts_use_is_there() -> None:
+    words = dictionary("en")
+    scripts = [asset.body.decode() for name, asset in load_assets().by_name.items() if name.endswith(".js")]
+    used = {key for script in scripts for key in KEY.findall(script)}
+    assert len(used) > 100
+    assert used - set(words) == set()
+    counted = {
+        f"{key}.{form}" for script in scripts for key in PLURAL.findall(script) for form in ("one", "other")
+    }
+    assert counted - set(words) == set()
+
+
+def test_each_cause_event_and_status_has_its_words() -> None:
+    words = dictionary("en")
+    wanted = {f"cause.{cause.value}" for cause in Cause}
+    wanted |= {f"event.{kind.value}" for kind in EventKind}
+    wanted |= {f"accelerator.{status.value}" for status in AcceleratorStatus}
+    assert wanted - set(words) == set()

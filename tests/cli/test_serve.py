@@ -53,6 +53,15 @@ class FakeApp:
             self.events.append("ended")
 
 
+@pytest.fixture(autouse=True)
+def handlers() -> Iterator[None]:
+    """Of this process, as they were."""
+    before = {number: signal.getsignal(number) for number in (*serve.SIGNALS, signal.SIGUSR1, signal.SIGUSR2)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 async def test_s06_the_first_signal_drains_and_the_ready_file_tells(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -212,6 +221,14 @@ def started(folder: Path, **more: str) -> tuple[subprocess.Popen[str], dict[str,
         assert time.monotonic() < end
         time.sleep(0.02)  # noqa: TID251 - another process; there is nothing else to wait for
     return process, json.loads(ready.read_text(encoding="utf-8"))
+
+
+def test_s06_signals_to_the_very_end_do_not_spoil_it(tmp_path: Path) -> None:
+    process, _ = started(tmp_path)
+    while process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.001)  # noqa: TID251 - another process; the signals must be many
+    assert (process.returncode, "Traceback" in process.communicate()[1]) == (0, False)
 
 
 def test_s07_a_port_in_use_is_named(tmp_path: Path, taken: int) -> None:

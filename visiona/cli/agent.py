@@ -29,6 +29,7 @@ from visiona.agent.status import (
     write_status,
 )
 from visiona.cli.output import CommandError, Exit, print_facts, print_json, print_note
+from visiona.cli.signals import outlive
 from visiona.config.service_manager import service_manager
 from visiona.ops.logs import LEVELS, LogSettings, setup_logging
 from visiona.ops.systemd import Notifier, feed_watchdog
@@ -171,6 +172,7 @@ async def _run(credential: Credential, relay: Address, target: Address, state_di
 async def _stop_on_signal(
     agent: Agent, now: trio.CancelScope, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
 ) -> None:
+    outlive(signal.SIGTERM, signal.SIGINT)
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         task_status.started()
         await anext(signals)

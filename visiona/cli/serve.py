@@ -20,6 +20,7 @@ import trio
 from visiona.app import Bound, run
 from visiona.cli.output import CommandError, Exit, print_note
 from visiona.cli.ready_file import ReadyFile, ready_file
+from visiona.cli.signals import outlive
 from visiona.config import ConfigInvalid, Loaded, Settings, from_process
 from visiona.domain.listen import ListenAddress
 from visiona.ops.log_writer import LineWriter, WriterStatistics
@@ -37,6 +38,8 @@ in flight is looked at again and again, and the pauses are the slowest requests.
 
 RELOADABLE = frozenset({"log.level", "log.format"})
 """Keys that SIGHUP changes in a running server; certificates are read again by themselves when they change."""
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 Reload = Callable[[], None]
 
@@ -122,7 +125,8 @@ async def listen_to_signals(
     for unused in (signal.SIGUSR1, signal.SIGUSR2):
         # Their default is death, and log rotation or a typing mistake sends them.
         signal.signal(unused, signal.SIG_IGN)
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+    outlive(*SIGNALS)
+    with trio.open_signal_receiver(*SIGNALS) as signals:
         task_status.started()
         async for number in signals:
             name = signal.Signals(number).name

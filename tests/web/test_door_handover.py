@@ -9,7 +9,9 @@ import trio.testing
 from visiona.tunnel.byte_stream import TunnelStream
 from visiona.web.door_checked import MAX_AHEAD_BYTES
 
-from tests.web.device_rig import Rig, WebClient, echo, finish, open_rig, read_request
+from tests.web.device_rig import TOKEN, Rig, WebClient, echo, finish, open_rig, read_request
+from tests.web.test_door import H2Client
+from tests.web.test_proxy_websocket import DeviceSocket, device
 
 LAYERS = ["door", "asgi"]
 UPGRADE = (
@@ -89,3 +91,38 @@ async def test_h14_what_is_sent_ahead_of_a_websocket_that_is_refused_is_no_reque
         await trio.aclose_forcefully(client.stream)
         rig.pass_seconds(6)
         assert await tasks() == before
+
+
+async def test_h14_what_is_sent_ahead_of_a_websocket_over_http_2_leaves_no_stream_behind() -> None:
+    """Hypercorn answers 400 and tells its app nothing, which then bridged a device's pipe to nobody."""
+    asked, go_on = trio.Event(), trio.Event()
+
+    async def slow(end: DeviceSocket) -> None:
+        asked.set()
+        await go_on.wait()
+        await end.accept()
+        await end.stream.receive_some()
+
+    async with open_rig("door", device(slow)) as rig:
+        client = await rig.connect()
+        h2_client = H2Client(client.stream)
+        await h2_client.flush()
+        h2_client.connection.receive_data(await client.stream.receive_some(65536))
+        headers = [
+            (":method", "CONNECT"),
+            (":protocol", "websocket"),
+            (":scheme", "http"),
+            (":authority", "door.test"),
+            (":path", f"{rig.base}/ws"),
+            ("authorization", f"Bearer {TOKEN}"),
+            ("sec-websocket-version", "13"),
+        ]
+        h2_client.connection.send_headers(1, headers)
+        h2_client.connection.send_data(1, b"\x81\x80\0\0\0\0")
+        await h2_client.flush()
+        await asked.wait()
+        await trio.testing.wait_all_tasks_blocked(0.05)
+        go_on.set()
+        await trio.testing.wait_all_tasks_blocked(0.05)
+        rig.pass_seconds(6)
+        assert (len(rig.registry.calls), rig.live.tunnel.stream_count) == (0, 0)

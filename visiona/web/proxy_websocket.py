@@ -121,6 +121,9 @@ class WebSocketBridge:
                 "subprotocol": subprotocol.decode("latin-1") if subprotocol else None,
             }
         )
+        if _is_deaf(self._send):
+            exchange.hang_up()
+            return
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._from_client, exchange, nursery.cancel_scope)
             code, reason = await self._from_device(exchange)
@@ -205,6 +208,14 @@ class WebSocketBridge:
             if not self._inbox.is_over:
                 await self._inbox.wait_something()
         await self._send({"type": "websocket.http.response.body", "body": b"", "more_body": False})
+
+
+def _is_deaf(send: Send) -> bool:
+    """Whether Hypercorn has given this WebSocket up: it takes nothing from the app then, and tells it nothing.
+
+    So it does (0.18) with a client that speaks before it was answered; the stream to the device would stay.
+    """
+    return bool(getattr(getattr(send, "__self__", None), "closed", False))
 
 
 def _handshake_headers(headers: list[Header], key: bytes) -> list[Header]:

@@ -53,6 +53,7 @@ def build() -> Path:
         if not place.exists():
             _build_all(go, place)
         place.touch()
+        _forget_stale()
         return place
 
 
@@ -101,16 +102,19 @@ def _build_all(go: str, place: Path) -> None:
                 done = _run([go, *order, f"./cmd/{command}"])
                 if done.returncode:
                     raise subprocess.CalledProcessError(done.returncode, done.args, done.stdout, done.stderr)
-        _forget_stale()
         shutil.copytree(unfinished, f"{place}.part", dirs_exist_ok=True)
     Path(f"{place}.part").rename(place)
 
 
 def _forget_stale() -> None:
-    """Old builds go, but not one that another process may be running right now."""
+    """Builds of other sources go, but not one that another process may be running right now."""
     for place in BIN.iterdir():
-        if place.is_dir() and place.stat().st_mtime < time.time() - STALE_SECONDS:
+        if place.name == ".lock" or place.stat().st_mtime >= time.time() - STALE_SECONDS:
+            continue
+        if place.is_dir():
             shutil.rmtree(place, ignore_errors=True)
+        else:
+            place.unlink(missing_ok=True)
 
 
 def _run(order: list[str]) -> subprocess.CompletedProcess[str]:

@@ -121,6 +121,32 @@ def test_a15_h24_another_sites_page_gets_neither_picture_nor_socket_nor_change(
     assert refused.value.response.status_code == 403
 
 
+def test_signing_out_ends_the_live_sockets_of_this_session_and_of_no_other(
+    server: Server, owner: Caller, unit: Unit, measured: Measured
+) -> None:
+    email = email_of(owner)
+    here, there = signed_in(server, email), signed_in(server, email)
+    with watched(here, unit) as ending, watched(there, unit) as staying:
+        assert here.ask("POST", "/api/auth/logout").status == 200
+        over(measured, time.monotonic(), ending)
+        is_over(here, unit)
+        assert all(one.goes_on for one in staying)
+        assert server.run("session", "end", there.session_id).code == 0
+
+
+def test_h09_neither_the_session_nor_its_rules_reach_the_unit(
+    server: Server, owner: Caller, unit: Unit
+) -> None:
+    browser = signed_in(server, email_of(owner))
+    headers = {"Cookie": f"theirs=1; {browser.cookie}"}
+    answer = browser.ask("GET", unit.path("/headers"), headers=headers)
+    assert answer.status == 200
+    text = answer.body.decode().lower()
+    assert "theirs=1" in text
+    for ours in ("visiona_session", browser.cookie.partition("=")[2].lower(), "x-visiona-csrf"):
+        assert ours not in text
+
+
 def test_a_restart_keeps_people_signed_in(server: Server, owner: Caller) -> None:
     browser = signed_in(server, email_of(owner))
     server.stop()

@@ -31,8 +31,9 @@ from visiona.web.callers import Callers
 from visiona.web.console.routes import console_routes
 from visiona.web.cookies import SessionCookie, session_cookie_name
 from visiona.web.door import open_door
+from visiona.web.idp.addresses import first_admin_url
 from visiona.web.idp.loopback import builtin_transport
-from visiona.web.idp.opening import first_admin_url, open_provider
+from visiona.web.idp.opening import open_provider
 from visiona.web.idp.routes import provider_routes
 from visiona.web.live_feed import LiveFeed
 from visiona.web.proxy import Proxy
@@ -149,7 +150,14 @@ async def _serve(
             for blueprint in provider_routes(own_provider) if own_provider is not None else []:
                 site.register_blueprint(blueprint)
             async with open_bff(
-                settings.oidc, settings.session, stores, place, revoking, cookie, builtin
+                settings.oidc,
+                settings.session,
+                stores,
+                place,
+                revoking,
+                cookie,
+                builtin,
+                rate_limits=settings.web.rate_limits,
             ) as sign_in:
                 for blueprint in sign_in:
                     site.register_blueprint(blueprint)
@@ -157,7 +165,9 @@ async def _serve(
                     web_bound += await doors.start(
                         open_door, settings.web, proxy, access, sweeper, relay.serve_upgraded, stop
                     )
-                    first_link = await first_admin_url(stores, place) if own_provider is not None else None
+                    first_link = (
+                        await first_admin_url(stores, place, now()) if own_provider is not None else None
+                    )
                     watchers.notifier.ready()
                     background.start_soon(
                         keep_status, watchers.notifier, lambda: f"{len(registry)} devices online"

@@ -181,7 +181,14 @@ class World:
             self.settings,
             self.callers,
             bff_routes(
-                self.stores, NoProvider(), place, self.revoking, self.cookie, SessionLimits(), now=self.now
+                self.stores,
+                NoProvider(),
+                place,
+                self.revoking,
+                self.cookie,
+                SessionLimits(),
+                rate_limits=self.rate_limits,
+                now=self.now,
             )
             + provider_routes(provider)
             + api_routes(

@@ -21,6 +21,10 @@ EXCHANGE_ATTEMPTS = (Window(20, 1.0),)
 MAX_ADDRESSES = 20_000
 """Remembered at most, about 0.5 KiB each; beyond it the one not heard of for longest is forgotten."""
 
+SIGN_IN_BEGINNINGS = (Window(30, 10.0), Window(100, 60.0))
+"""Per address: an office behind one of them signs in on Monday morning; a flood would push other people's attempts out
+of the store, which holds a number of them (A-16)."""
+
 _EVERYBODY = "everybody"
 
 
@@ -53,3 +57,24 @@ class ExchangeLimits:
         """After the work: the attempt was refused for its token."""
         if self._enabled:
             self._failures.charge(address_key(address), trio.current_time())
+
+
+class SignInBeginnings:
+    """The limit on `GET /api/auth/login`.
+
+    Args:
+        enabled: False lets everything pass (load tests).
+    """
+
+    def __init__(self, *, enabled: bool = True) -> None:
+        self._enabled = enabled
+        self._begun = KeyedLimiter(SIGN_IN_BEGINNINGS, MAX_ADDRESSES)
+
+    def attempt(self, address: str) -> None:
+        """Counts one; raises TooMany, with the seconds to wait, where a limit is reached."""
+        if not self._enabled:
+            return
+        wait = self._begun.take(address_key(address), trio.current_time())
+        if wait > 0.0:
+            message = "too many sign-ins were begun from your network; wait and try again"
+            raise TooMany(message, retry_after_seconds=math.ceil(wait))

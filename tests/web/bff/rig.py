@@ -43,7 +43,9 @@ class NotedRevoking(Revoking):
 class House:
     """The server's side."""
 
-    def __init__(self, client: OidcClient, idp: FakeProvider, now: HandClock, base: str | None) -> None:
+    def __init__(
+        self, client: OidcClient, idp: FakeProvider, now: HandClock, base: str | None, rate_limits: bool
+    ) -> None:
         self.idp, self.now, self.base = idp, now, base or "http://127.0.0.1:3721"
         self.stores = MemoryStores()
         self.settings = WebSettings(public_url=base)
@@ -53,7 +55,16 @@ class House:
         self.revoking = NotedRevoking(self.callers, self.registry, now)
         self.limits = SessionLimits()
         place = Place(base, lambda: "http://127.0.0.1:3721")
-        routes = bff_routes(self.stores, client, place, self.revoking, self.cookie, self.limits, now=now)
+        routes = bff_routes(
+            self.stores,
+            client,
+            place,
+            self.revoking,
+            self.cookie,
+            self.limits,
+            rate_limits=rate_limits,
+            now=now,
+        )
         mine = [auth_routes(self.stores, now), session_routes(self.stores, self.revoking, now)]
         self.site = build_site(self.settings, self.callers, [*routes, *mine])
         self.client = self.site.test_client(use_cookies=False)
@@ -120,11 +131,15 @@ class Visitor:
 
 @asynccontextmanager
 async def opened(
-    idp: FakeProvider | None = None, *, secret: str | None = None, base: str | None = BASE
+    idp: FakeProvider | None = None,
+    *,
+    secret: str | None = None,
+    base: str | None = BASE,
+    rate_limits: bool = False,
 ) -> AsyncIterator[House]:
     idp = idp if idp is not None else FakeProvider(secret=secret)
     now = HandClock()
     idp.now = now
     async with open_fetcher(idp.transport) as fetcher:
         registration = Registration("visiona", secret, "openid email profile")
-        yield House(OidcClient(lambda: idp.issuer, registration, fetcher, now), idp, now, base)
+        yield House(OidcClient(lambda: idp.issuer, registration, fetcher, now), idp, now, base, rate_limits)

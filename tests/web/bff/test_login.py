@@ -2,6 +2,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import trio
 from visiona.stores.errors import StoreUnavailable
 
 from tests.domain.test_return_to import HOSTILE
@@ -129,3 +130,17 @@ async def test_the_old_forms_are_answered_as_before() -> None:
         register = await visitor.fetch("POST", "/api/auth/register")
         assert (login.status, login.code) == (410, "NOT_IMPLEMENTED")
         assert (register.status, register.code) == (501, "NOT_IMPLEMENTED")
+
+
+async def test_a16_a_flood_from_one_address_is_held_back_and_others_sign_in(autojump_clock: Any) -> None:
+    async with opened(rate_limits=True) as house:
+        early = house.browser()
+        url = await early.leave()
+        statuses = [(await house.browser().open("/api/auth/login")).status for _ in range(40)]
+        assert statuses == [302] * 29 + [429] * 11
+        page = await house.browser().open("/api/auth/login")
+        assert int(page.headers["Retry-After"]) <= 10
+        assert b"not possible just now" in page.body
+        assert (await early.come_back(url)).status == 302
+        await trio.sleep(10)
+        assert (await house.browser().open("/api/auth/login")).status == 302

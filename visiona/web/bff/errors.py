@@ -1,7 +1,13 @@
 """What can go wrong on the way in, in the words that a browser gets. The reason is in the log, never on the page."""
 
+from visiona.domain.errors import TooMany
 from visiona.integrations.interface import ProviderRefused, ProviderUnavailable, TokenInvalid
 from visiona.web.errors import ProviderDown, SignInFailed
+
+
+class GoesInCircles(TooMany):
+    """A browser signs in again and again; see loops.py."""
+
 
 AGAIN = "this sign-in cannot be completed; please begin again"
 

@@ -8,20 +8,20 @@ from urllib.parse import urlencode
 
 from quart import Blueprint, Response, g, request
 
-from visiona.domain.errors import TooMany
 from visiona.domain.return_to import local_path
 from visiona.domain.sessions import PENDING_LOGIN_TTL, PendingLogin, secret_hash
 from visiona.integrations.interface import Attempt, IdentityProvider, ProviderUnavailable
 from visiona.services.minting import mint_secret
 from visiona.stores.interfaces import Stores
 from visiona.web.bff.browser import browser_of, login_cookie, new_browser
-from visiona.web.bff.errors import from_provider, reason_of
+from visiona.web.bff.errors import GoesInCircles, from_provider, reason_of
 from visiona.web.bff.loops import Loops
 from visiona.web.bff.pages import shown_to_people
 from visiona.web.bff.place import Place
 from visiona.web.bff.requests import redirect
 from visiona.web.errors import SignInFailed
 from visiona.web.guards import request_header
+from visiona.web.rate_limits import SignInBeginnings
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,12 @@ class Begun:
 
 
 def login_routes(
-    stores: Stores, provider: IdentityProvider, place: Place, loops: Loops, now: Callable[[], datetime]
+    stores: Stores,
+    provider: IdentityProvider,
+    place: Place,
+    loops: Loops,
+    beginnings: SignInBeginnings,
+    now: Callable[[], datetime],
 ) -> Blueprint:
     """The route."""
     routes = Blueprint("login", __name__)
@@ -54,6 +59,7 @@ def login_routes(
         known = browser_of(request_header("cookie"), place)
         browser = known or new_browser()
         _check_loop(loops, browser)
+        beginnings.attempt(g.get("address", ""))
         return_to = local_path(request.args.get("return_to"), place.home)
         try:
             begun = await begin(stores, provider, place, browser, return_to, now())
@@ -97,7 +103,7 @@ def _check_loop(loops: Loops, browser: str) -> None:
     if "again" in request.args:
         loops.forget(browser)
     elif (wait := loops.wait_seconds(browser)) > 0:
-        raise TooMany(_ROUND, retry_after_seconds=max(1, round(wait)))
+        raise GoesInCircles(_ROUND, retry_after_seconds=max(1, round(wait)))
 
 
 def _at_the_right_address(place: Place) -> Response:

@@ -29,11 +29,14 @@ async def open_bff(
     revoking: Revoking,
     cookie: SessionCookie,
     builtin: httpx.AsyncBaseTransport,
+    *,
+    rate_limits: bool = True,
 ) -> AsyncIterator[list[Blueprint]]:
     """The routes of people's sign-in; the provider's connections are closed at the end.
 
     Args:
         builtin: how the built-in provider is reached, where no other is configured.
+        rate_limits: False for load tests.
     """
     issuer = oidc.issuer
     registration = Registration(oidc.client_id, oidc.client_secret, oidc.scopes)
@@ -41,4 +44,4 @@ async def open_bff(
         provider = OidcClient(
             lambda: issuer if issuer is not None else place.base + BUILTIN_PATH, registration, fetcher, now
         )
-        yield bff_routes(stores, provider, place, revoking, cookie, session.limits)
+        yield bff_routes(stores, provider, place, revoking, cookie, session.limits, rate_limits=rate_limits)

@@ -14,6 +14,7 @@ from quart import Response, request
 
 from visiona.domain.errors import NotAllowed, TooMany, VisionaError
 from visiona.stores.errors import StoreUnavailable
+from visiona.web.bff.errors import GoesInCircles
 from visiona.web.bff.place import Place
 from visiona.web.bff.requests import redirect
 from visiona.web.errors import ProviderDown, error_response
@@ -113,11 +114,11 @@ def _page(error: VisionaError | StoreUnavailable, place: Place) -> Response:
 def _words(error: VisionaError | StoreUnavailable, place: Place) -> tuple[str, str, str]:
     """The title, what the link says, and where it goes."""
     match error:
-        case TooMany():
+        case GoesInCircles():
             return "Signing in goes round in circles", "Try once more", place.login_path + "?again=1"
         case NotAllowed():
             return "You cannot sign in here", "Back to the start", place.home
-        case ProviderDown() | StoreUnavailable():
+        case TooMany() | ProviderDown() | StoreUnavailable():
             return "Signing in is not possible just now", "Try again", place.login_path
         case _:
             return "That sign-in did not work", "Sign in again", place.login_path

@@ -16,6 +16,7 @@ from visiona.web.bff.logout import logout_routes
 from visiona.web.bff.loops import Loops
 from visiona.web.bff.place import Place
 from visiona.web.cookies import SessionCookie
+from visiona.web.rate_limits import SignInBeginnings
 from visiona.web.revoking import Revoking
 
 
@@ -27,6 +28,7 @@ def bff_routes(
     cookie: SessionCookie,
     limits: SessionLimits,
     *,
+    rate_limits: bool = True,
     now: Callable[[], datetime] = wall_clock,
 ) -> list[Blueprint]:
     """Each route's blueprint; call it inside the event loop.
@@ -34,10 +36,11 @@ def bff_routes(
     Args:
         provider: visiona.integrations.oidc.client.OidcClient over a fetcher, for the built-in issuer too.
         cookie: the same that `Callers` has.
+        rate_limits: False for load tests.
     """
     loops = Loops()
     return [
-        login_routes(stores, provider, place, loops, now),
+        login_routes(stores, provider, place, loops, SignInBeginnings(enabled=rate_limits), now),
         callback_routes(stores, provider, place, loops, cookie, limits, now),
         logout_routes(stores, provider, place, revoking, cookie, now),
         backchannel_routes(stores, provider, revoking, now),

@@ -38,3 +38,15 @@ def test_mistakes_are_sentences(visiona: Run) -> None:
 
 def test_a_password_is_never_an_argument(visiona: Run) -> None:
     assert visiona("user", "add", "a@b.c", "--password", PASSWORD).code == 2
+
+
+def test_a_password_is_replaced(visiona: Run) -> None:
+    visiona("user", "add", "ada@example.com", "--password-stdin", stdin=PASSWORD)
+    changed = visiona("user", "passwd", "Ada@example.com", "--password-stdin", stdin="another password\n")
+    assert (changed.code, changed.out) == (0, "ada@example.com has a new password; its sessions have ended\n")
+    as_json = visiona("user", "passwd", "ada@example.com", "--password-stdin", "--json", stdin=PASSWORD)
+    assert as_json.json["changed"] is True
+    assert PASSWORD not in as_json.out
+    assert visiona("user", "passwd", "ada@example.com", "--password-stdin", stdin="short").code == 2
+    assert visiona("user", "passwd", "bob@example.com", "--password-stdin", stdin=PASSWORD).code == 4
+    assert visiona("user", "passwd", "ada@example.com").code == 2

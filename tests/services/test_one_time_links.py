@@ -97,10 +97,16 @@ async def test_a_sign_in_link_works_once() -> None:
 
 async def test_a_sign_in_link_can_bring_a_new_password() -> None:
     stores = MemoryStores()
-    user = await add_user(stores, "ada@example.com", "old", NOW)
-    text = (await mint_sign_in_link(stores, user.id, NOW)).text
+    home = await a_home(stores)
+    await stores.sessions.create(home.session())
+    keeps = (await mint_sign_in_link(stores, home.user.id, NOW)).text
+    await redeem_sign_in_link(stores, keeps, None, NOW)
+    assert len(await stores.sessions.list_of_user(home.user.id, NOW)) == 1
+    text = (await mint_sign_in_link(stores, home.user.id, NOW)).text
     assert (await redeem_sign_in_link(stores, text, "new", LATER)).password_hash == "new"
-    assert (await find_user(stores, user.id)).password_hash == "new"
+    assert (await find_user(stores, home.user.id)).password_hash == "new"
+    # Perhaps somebody knew the old one.
+    assert await stores.sessions.list_of_user(home.user.id, NOW) == []
 
 
 async def test_a_link_is_good_for_its_own_purpose_alone() -> None:

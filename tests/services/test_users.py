@@ -92,7 +92,9 @@ async def test_enabling_undoes_it(stores: Stores, home: Home) -> None:
 
 
 async def test_a_password_is_replaced(stores: Stores, home: Home) -> None:
-    await users.set_password(stores, home.user.id, "hash")
+    await stores.sessions.create(home.session())
+    await users.set_password(stores, home.user.id, "hash", NOW)
+    assert await stores.sessions.list_of_user(home.user.id, NOW) == []
     assert (await users.find_user(stores, home.user.id)).password_hash == "hash"
 
 
@@ -102,4 +104,4 @@ async def test_nobody_cannot_be_changed(stores: Stores) -> None:
     with pytest.raises(NotFound):
         await users.enable_user(stores, NOBODY)
     with pytest.raises(NotFound):
-        await users.set_password(stores, NOBODY, "hash")
+        await users.set_password(stores, NOBODY, "hash", NOW)

@@ -1,22 +1,23 @@
-"""`visiona user add|list|disable|enable`."""
+"""`visiona user add|list|disable|enable|passwd|link`."""
 
 import argparse
 import getpass
 import sys
 from functools import partial
 
+from visiona.cli import user_link
 from visiona.cli.output import CommandError, Exit, moment, print_facts, print_json, print_note, print_table
 from visiona.cli.stores import with_stores
 from visiona.domain.users import User
 from visiona.services.clock import now
 from visiona.services.passwords import MAX_PASSWORD_BYTES, hash_password
-from visiona.services.users import add_user, disable_user, enable_user, find_user, list_users
+from visiona.services.users import add_user, disable_user, enable_user, find_user, list_users, set_password
 from visiona.stores.interfaces import Stores
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the verbs."""
-    verbs = parser.add_subparsers(required=True, metavar="add|list|disable|enable")
+    verbs = parser.add_subparsers(required=True, metavar="add|list|disable|enable|passwd|link")
     add_parser = verbs.add_parser("add", help="make an account and its personal workspace")
     add_parser.add_argument("email", metavar="EMAIL")
     add_parser.add_argument("--name", default="", help="what to call the person")
@@ -33,6 +34,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         change_parser = verbs.add_parser(verb, help=help_text)
         change_parser.add_argument("email", metavar="EMAIL")
         change_parser.set_defaults(run=change)
+    passwd_parser = verbs.add_parser("passwd", help="set a new password; its sessions end")
+    passwd_parser.add_argument("email", metavar="EMAIL")
+    passwd_parser.add_argument(
+        "--password-stdin", action="store_true", help="read the password from standard input"
+    )
+    passwd_parser.set_defaults(run=passwd)
+    user_link.configure(verbs.add_parser("link", help="a link that signs somebody in once, for 15 minutes"))
 
 
 def add(arguments: argparse.Namespace) -> int:
@@ -78,6 +86,23 @@ def disable(arguments: argparse.Namespace) -> int:
 def enable(arguments: argparse.Namespace) -> int:
     """Undoes it."""
     return _change(arguments, disabled=False)
+
+
+def passwd(arguments: argparse.Namespace) -> int:
+    """Sets a new password; whoever is signed in with the old one is not any more."""
+    password_hash = hash_password(_password(from_stdin=arguments.password_stdin))
+
+    async def operation(stores: Stores) -> User:
+        user = await find_user(stores, arguments.email)
+        await set_password(stores, user.id, password_hash, now())
+        return user
+
+    user = with_stores(arguments, operation)
+    if arguments.json:
+        print_json({"id": user.id, "email": user.email, "changed": True})
+    else:
+        print(f"{user.email} has a new password; its sessions have ended")
+    return Exit.OK
 
 
 def _change(arguments: argparse.Namespace, *, disabled: bool) -> int:

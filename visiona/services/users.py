@@ -125,11 +125,12 @@ async def enable_user(stores: Stores, user_id: UserId) -> bool:
     return await stores.write(enable)
 
 
-async def set_password(stores: Stores, user_id: UserId, password_hash: str) -> None:
-    """Replaces the password; raises NotFound."""
+async def set_password(stores: Stores, user_id: UserId, password_hash: str, now: datetime) -> None:
+    """Replaces the password and ends the user's sessions: perhaps somebody knew the old one. Raises NotFound."""
 
     async def replace(tx: Tx) -> bool:
         return await tx.users.set_password_hash(user_id, password_hash)
 
     if not await stores.write(replace):
         raise NotFound("there is no such account")
+    await stores.sessions.delete_of_user(user_id, now)

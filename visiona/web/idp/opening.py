@@ -5,7 +5,6 @@ from pathlib import Path
 import trio
 
 from visiona.services.clock import now
-from visiona.services.one_time_links import mint_first_admin_link
 from visiona.stores.interfaces import Stores
 from visiona.web.bff.place import Place
 from visiona.web.bff.settings import OidcSettings
@@ -36,17 +35,3 @@ async def open_provider(
     provider = Provider(stores, place, ring, client, now, trio.current_time, rate_limits=rate_limits)
     await provider.warm_up()
     return provider
-
-
-async def first_admin_url(stores: Stores, place: Place) -> str | None:
-    """A new link with which the first account is made; None where somebody has a password already.
-
-    It is a secret: for a person's eyes, once, and for no log.
-    """
-    minted = await mint_first_admin_link(stores, now())
-    return f"{place.base}/idp/first/{minted.text}" if minted is not None else None
-
-
-def link_url(place: Place, text: str) -> str:
-    """Where a one-time sign-in link leads; as secret."""
-    return f"{place.base}/idp/link/{text}"

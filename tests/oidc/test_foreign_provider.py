@@ -148,7 +148,9 @@ def test_signing_out_here_leads_to_signing_out_there_and_back(stage: Stage, brow
     logout_url = browser.fetch("POST", f"{stage.web}/api/auth/logout").json()["data"]["logout_url"]
     assert stage.me(browser) is None
     assert logout_url.startswith(stage.foreign.issuer)
-    page = browser.send_forms(browser.open(logout_url), lambda form: None, stage.web)
+    page = browser.send_forms(
+        browser.open(logout_url), lambda form: form.fields.update(logout="yes"), stage.web
+    )
     assert str(page.url) == f"{stage.web}/"
     asked_again = browser.open(f"{stage.web}/api/auth/login")
     assert str(asked_again.url).startswith(stage.foreign.issuer)  # the provider has forgotten, too

@@ -88,6 +88,8 @@ class Page:
             sealed,
             self._paragraph("link_intro", email=email)
             + self._trouble(trouble)
+            # For the browser's password manager: whose password is changed.
+            + f'<input type="hidden" name="username" autocomplete="username" value="{escape(email)}">'
             + f"<details{is_open}><summary>{self._html('change_password')}</summary>{fields}</details>",
             "sign_in",
         )

@@ -50,11 +50,13 @@ def test_every_ability_comes_through_the_tunnel_and_nothing_stays_behind(tmp_pat
         "connect",
         "flash",
         "inference",
+        "sign-in",
         "strangers",
     ]
     assert list(tmp_path.iterdir()) == []
     assert processes_that_mention(str(tmp_path)) == []
-    assert "vAp_" not in done.stdout + done.stderr  # it may be a CI's log
+    said = done.stdout + done.stderr
+    assert not re.search("vA[a-z]_|/idp/link/", said)  # it may be a CI's log
 
 
 @pytest.mark.slow
@@ -74,6 +76,9 @@ def test_the_curl_line_works_and_ctrl_c_leaves_nothing_behind(number: signal.Sig
         request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})
         with urllib.request.urlopen(request, timeout=20) as answer:
             assert answer.read(2) == b"\xff\xd8"
+        link = re.findall(r"Console +(\S+)/\n +Sign in +(\1/idp/link/vAo_[0-9a-f]{64})\n", said)[0][1]
+        with urllib.request.urlopen(link, timeout=20) as page:
+            assert b'<form method="post">' in page.read()
         logs = "".join(path.read_text() for path in tmp_path.glob("*/*.log"))
         demo.send_signal(number)
         rest, complaints = demo.communicate(timeout=60)
@@ -82,8 +87,33 @@ def test_the_curl_line_works_and_ctrl_c_leaves_nothing_behind(number: signal.Sig
     assert list(tmp_path.iterdir()) == []
     assert processes_that_mention(str(tmp_path)) == []
     # S-08: the token is shown to the person, and is in no log.
-    assert "vA" not in re.sub(r"vA[csp]_\w{4}…", "", logs)
+    assert "vA" not in re.sub(r"vA[a-z]_\w{4}…", "", logs)
     assert "tunnel" in logs
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_a_script_is_told_where_the_console_is_and_how_to_sign_in(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [*COMMAND, "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=own_temp(tmp_path),
+    ) as demo:
+        assert demo.stdout is not None
+        said = ""
+        while not said.endswith("\n}\n"):
+            line = demo.stdout.readline()
+            assert line, said + (demo.stderr.read() if demo.stderr else "")
+            said += line
+        demo.send_signal(signal.SIGTERM)
+        demo.communicate(timeout=60)
+    stage = json.loads(said)
+    assert stage["console"] == stage["web"] + "/"
+    assert stage["sign_in_link"].startswith(stage["console"] + "idp/link/vAo_")
+    assert demo.returncode == 0
+    assert list(tmp_path.iterdir()) == []
 
 
 def own_temp(folder: Path) -> dict[str, str]:

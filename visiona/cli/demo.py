@@ -14,14 +14,16 @@ from visiona.cli.demo_checks import CHECKS, Finding, Visit, run_check
 from visiona.cli.demo_client import Unexpected
 from visiona.cli.demo_stage import Stage, set_stage
 from visiona.cli.output import CommandError, Exit, print_json
+from visiona.domain.one_time_links import ONE_TIME_LINK_TTL
 
+MINUTES = int(ONE_TIME_LINK_TTL.total_seconds() // 60)
 STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments."""
     parser.add_argument(
-        "--check", action="store_true", help="prove each ability through the tunnel, and exit"
+        "--check", action="store_true", help="prove the sign-in and each ability through the tunnel, and exit"
     )
     parser.set_defaults(run=demo)
 
@@ -55,9 +57,9 @@ async def _demo(folder: Path, check: bool, as_json: bool) -> int:
         if not as_json:
             print("Starting a server, a sample edge unit and an agent …", flush=True)
         async with set_stage(folder) as stage:
-            if not as_json:
-                _describe(stage)
             if check:
+                if not as_json:
+                    _describe(stage)
                 outcome = await _check_everything(stage, as_json)
             else:
                 outcome = Exit.OK
@@ -82,7 +84,7 @@ async def _cancel_on_signal(
 
 
 async def _check_everything(stage: Stage, as_json: bool) -> Exit:
-    visit = Visit(stage.client, stage.device_id)
+    visit = Visit(stage.client, stage.device_id, stage.sign_in_link)
     findings: list[Finding] = []
     for name, check in CHECKS:
         finding = await run_check(name, check, visit)
@@ -95,7 +97,7 @@ async def _check_everything(stage: Stage, as_json: bool) -> Exit:
         print_json({"ok": good, "checks": [asdict(finding) for finding in findings]})
     else:
         passed = sum(finding.ok for finding in findings)
-        print(f"\n{passed} of {len(findings)} abilities came through the tunnel.", flush=True)
+        print(f"\n{passed} of {len(findings)} abilities are there.", flush=True)
     return Exit.OK if good else Exit.FAILED
 
 
@@ -120,8 +122,16 @@ def _describe(stage: Stage) -> None:
 
 
 def _invite(stage: Stage) -> None:
-    """For the person at the terminal only: this token is good for a day, and dies with the temporary folder."""
+    """For the person at the terminal only: the link and the token let anybody in, and die with the temporary folder."""
     proxy = f"{stage.web}/api/devices/{stage.device_id}/proxy"
+    print(
+        f"""
+  Console      {stage.console}
+  Sign in      {stage.sign_in_link}
+               without a password, once, within {MINUTES} minutes""",
+        flush=True,
+    )
+    _describe(stage)
     print(
         f"""The unit's camera and its events, through the tunnel:
 

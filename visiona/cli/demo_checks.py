@@ -7,13 +7,15 @@ import itertools
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import trio
 from trio_websocket import ConnectionClosed, HandshakeError, open_websocket_url
 
+from visiona.cli.demo_browser import Browser
 from visiona.cli.demo_client import Client, Unexpected
+from visiona.cli.demo_sign_in import sign_in, sign_out, use_session
 
 FRAMES = 12
 DETECTIONS = 5
@@ -25,10 +27,11 @@ ACCELERATOR = "kl520-0"
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A caller and the device it looks at."""
+    """A caller and the device it looks at; and the link by which the caller signs in in a browser."""
 
     client: Client
     device_id: str
+    sign_in_link: str = field(default="", repr=False)
 
     @property
     def proxy(self) -> str:
@@ -188,6 +191,17 @@ async def refuse_strangers(visit: Visit) -> str:
     return "401 for a token that nobody made"
 
 
+async def see_sign_in(visit: Visit) -> str:
+    """A person signs in by the one-use link, in a browser, and out again."""
+    browser = Browser(visit.client.site)
+    seen = (
+        await sign_in(browser, visit.sign_in_link),
+        await use_session(browser, visit.verbs),
+        await sign_out(browser),
+    )
+    return "; ".join(seen)
+
+
 CHECKS: tuple[tuple[str, Check], ...] = (
     ("device", see_device),
     ("camera stream", see_camera),
@@ -198,6 +212,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("connect", connect),
     ("flash", flash),
     ("inference", infer),
+    ("sign-in", see_sign_in),
     ("strangers", refuse_strangers),
 )
 

@@ -28,10 +28,16 @@ class Unexpected(Exception):
 
 @dataclass(slots=True)
 class Answer:
-    """An answer whose head has arrived."""
+    """An answer whose head has arrived.
+
+    Attributes:
+        headers: by their names in lower case; of several with one name, the last.
+        set_cookies: the Set-Cookie fields, all of them.
+    """
 
     status: int
     headers: Mapping[str, str]
+    set_cookies: tuple[str, ...]
     _connection: h11.Connection
     _stream: trio.abc.Stream
     _rest: list[bytes] = field(default_factory=list)
@@ -72,42 +78,56 @@ class Client:
         Raises:
             Unexpected: the connection broke, or it was not HTTP.
         """
-        body = b"" if payload is None else json.dumps(payload).encode()
-        headers = [
-            ("Host", self.site.authority),
-            ("Authorization", f"Bearer {self.token}"),
-            ("Connection", "close"),
-        ]
-        if payload is not None:
-            headers.append(("Content-Type", "application/json"))
-        if method != "GET":
-            headers.append(("Content-Length", str(len(body))))
-        connection = h11.Connection(h11.CLIENT)
-        stream = await trio.open_tcp_stream(self.site.host, self.site.port)
-        async with stream:
-            parts = (
-                connection.send(h11.Request(method=method, target=self.site.path + path, headers=headers)),
-                connection.send(h11.Data(data=body)),
-                connection.send(h11.EndOfMessage()),
-            )
-            await stream.send_all(b"".join(part for part in parts if part))
-            head = await _next_event(connection, stream)
-            while isinstance(head, h11.InformationalResponse):
-                head = await _next_event(connection, stream)
-            if not isinstance(head, h11.Response):
-                raise Unexpected(f"{method} {path}: the connection ended before an answer")
-            named = {name.decode(): value.decode("latin-1") for name, value in head.headers}
-            yield Answer(head.status_code, named, connection, stream)
+        headers = {"Authorization": f"Bearer {self.token}"}
+        body = None if payload is None else json.dumps(payload).encode()
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        async with exchange(self.site, method, path, headers, body) as answer:
+            yield answer
 
     async def call(self, method: str, path: str, payload: object = None, *, expect: int = 200) -> Any:  # noqa: ANN401
         """A JSON route: gives `data` of the envelope; raises Unexpected for another status."""
         async with self.request(method, path, payload) as answer:
-            body = await answer.body()
-            if answer.status != expect:
-                raise Unexpected(
-                    f"{method} {path} answered {answer.status}: {body[:300].decode(errors='replace')}"
-                )
-        return json.loads(body).get("data") if body else None
+            return await data_of(answer, f"{method} {path}", expect)
+
+
+@asynccontextmanager
+async def exchange(
+    site: Address, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None
+) -> AsyncIterator[Answer]:
+    """One request on a connection of its own; leaving the block early hangs up.
+
+    Raises:
+        Unexpected: the connection broke, or it was not HTTP.
+    """
+    given = [("Host", site.authority), *headers.items(), ("Connection", "close")]
+    if method != "GET":
+        given.append(("Content-Length", str(len(body or b""))))
+    connection = h11.Connection(h11.CLIENT)
+    stream = await trio.open_tcp_stream(site.host, site.port)
+    async with stream:
+        parts = (
+            connection.send(h11.Request(method=method, target=site.path + path, headers=given)),
+            connection.send(h11.Data(data=body or b"")),
+            connection.send(h11.EndOfMessage()),
+        )
+        await stream.send_all(b"".join(part for part in parts if part))
+        head = await _next_event(connection, stream)
+        while isinstance(head, h11.InformationalResponse):
+            head = await _next_event(connection, stream)
+        if not isinstance(head, h11.Response):
+            raise Unexpected(f"{method} {path}: the connection ended before an answer")
+        fields = [(name.decode(), value.decode("latin-1")) for name, value in head.headers]
+        cookies = tuple(value for name, value in fields if name == "set-cookie")
+        yield Answer(head.status_code, dict(fields), cookies, connection, stream)
+
+
+async def data_of(answer: Answer, what: str, expect: int = 200) -> Any:  # noqa: ANN401
+    """`data` of a JSON answer's envelope; raises Unexpected for another status."""
+    body = await answer.body()
+    if answer.status != expect:
+        raise Unexpected(f"{what} answered {answer.status}: {body[:300].decode(errors='replace')}")
+    return json.loads(body).get("data") if body else None
 
 
 async def _next_event(connection: h11.Connection, stream: trio.abc.Stream) -> h11.Event:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import trio
@@ -39,14 +39,21 @@ listen = "127.0.0.1:0"
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What runs where."""
+    """What runs where.
 
+    Attributes:
+        console: where people sign in.
+        sign_in_link: the same for the demo's user, once, without a password.
+    """
+
+    console: str
+    sign_in_link: str = field(repr=False)
     web: str
     relay: str
     internal: str
     sample: str
     folder: Path
-    token: str
+    token: str = field(repr=False)
     device_id: str
 
     @property
@@ -77,7 +84,19 @@ async def set_stage(folder: Path) -> AsyncIterator[Stage]:
             agent = (*visiona, "agent", "run", "--state-dir", str(folder / "agent"))
             async with running(agent, folder / "agent.log") as agent_process:
                 await _wait_online(client, device_id, agent_process)
-                yield Stage(ready["web"], ready["relay"], ready["internal"], sample, folder, token, device_id)
+                # Made last: its quarter of an hour is the person's, and begins when everything runs.
+                link = await _sign_in_link(visiona, ready["web"])
+                yield Stage(
+                    console=f"{ready['web']}/",
+                    sign_in_link=link,
+                    web=ready["web"],
+                    relay=ready["relay"],
+                    internal=ready["internal"],
+                    sample=sample,
+                    folder=folder,
+                    token=token,
+                    device_id=device_id,
+                )
         nursery.cancel_scope.cancel()
 
 
@@ -152,6 +171,12 @@ async def _make_user(visiona: Sequence[str], folder: Path) -> str:
     )
     token: str = json.loads(made)["token"]
     return token
+
+
+async def _sign_in_link(visiona: Sequence[str], web: str) -> str:
+    made = await _command((*visiona, "user", "link", EMAIL, "--url", web, "--json"), "")
+    link: str = json.loads(made)["link"]
+    return link
 
 
 async def _pair(visiona: Sequence[str], folder: Path, client: Client, web: str, sample: str) -> str:

@@ -9,6 +9,7 @@ import trio
 import trio.testing
 from visiona.domain.causes import Cause
 from visiona.domain.listen import ListenAddress
+from visiona.relay.certificates import CertificateUnusable
 from visiona.relay.listener import Relay
 from visiona.relay.registry import Registry
 from visiona.stores.errors import StoreUnavailable
@@ -124,7 +125,7 @@ async def test_a_store_that_is_down_at_the_start_is_an_error_that_leaves_no_port
 async def test_a_certificate_that_is_missing_is_an_error_at_the_start(tmp_path: Path) -> None:
     settings = replace(LOOPBACK, tls_certificate=tmp_path / "none.pem", tls_key=tmp_path / "none.key")
     async with trio.open_nursery() as nursery:
-        with pytest.raises(FileNotFoundError):
+        with pytest.raises(CertificateUnusable):
             a_relay(settings, nursery)
 
 

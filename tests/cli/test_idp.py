@@ -10,7 +10,7 @@ def test_a_new_key_signs_and_the_old_one_stays_known(visiona: Run, state_dir: Pa
     second = visiona("idp", "rotate-keys", "--json").json
     assert second["kids"] == [second["kid"], first["kid"], *first["kids"][1:]]
     assert second["kid"] in key_path(state_dir).read_text()
-    assert visiona("idp", "rotate-keys").out.startswith("a new key signs from now on: ")
+    assert visiona("idp", "rotate-keys").out.startswith("a new key is published and signs in 2 minutes: ")
 
 
 def test_keys_in_memory_cannot_be_reached(visiona: Run) -> None:

@@ -9,6 +9,8 @@ from authlib.oidc.core import CodeIDToken
 from authlib.oidc.discovery import OpenIDProviderMetadata
 from joserfc import jwt
 from joserfc.jwk import KeySet
+from visiona.web.idp.key_file import key_path, rotate_keys
+from visiona.web.idp.keys import ANNOUNCE
 
 from tests.web.idp.rig import PASSWORD, SECRET, VERIFIER, Rig, told
 
@@ -129,7 +131,7 @@ async def test_a05_signing_out_leads_nowhere_else(rig: Rig, params: dict[str, st
 async def test_an_id_token_of_another_issuer_is_no_hint(rig: Rig) -> None:
     keys = await rig.provider.ring.keys()
     foreign = {"iss": "https://other.example", "aud": "visiona", "sub": "x"}
-    hint = jwt.encode({"alg": "RS256", "kid": keys.current.kid}, foreign, keys.current, ["RS256"])
+    hint = jwt.encode({"alg": "RS256", "kid": keys.newest.kid}, foreign, keys.newest, ["RS256"])
     params = {"post_logout_redirect_uri": f"{rig.base}/", "id_token_hint": hint}
     answer = await rig.browser().client.get(f"{rig.issuer}/end_session", params=params)
     assert answer.status_code == 200
@@ -143,3 +145,21 @@ async def test_the_password_is_asked_each_time(rig: Rig) -> None:
     assert page.status_code == 200
     assert 'name="password"' in page.text
     assert PASSWORD not in page.text
+
+
+async def test_a_replaced_key_signs_as_soon_as_it_is_known(tmp_path: Path) -> None:
+    rig = Rig(key_path(tmp_path))
+    await rig.person()
+    old = (await rig.provider.ring.keys()).newest.kid
+    rotate_keys(key_path(tmp_path), rig.clock.now())
+    metadata = await discovered(rig)
+    keys = await keys_of(rig, metadata)
+    assert len(keys.keys) == 2
+
+    async def signing_key() -> str | None:
+        token = (await rig.exchange(await rig.code())).json()["id_token"]
+        return jwt.decode(token, keys, ["RS256"]).header["kid"]
+
+    assert await signing_key() == old
+    rig.clock.seconds += ANNOUNCE.total_seconds()
+    assert await signing_key() == keys.keys[0].kid != old

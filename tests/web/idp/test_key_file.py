@@ -28,8 +28,8 @@ def test_the_key_is_replaced_when_it_is_too_old_or_told(tmp_path: Path) -> None:
     told = rotate_keys(path, NOW)
     assert mark_of(path) != before
     aged = open_keys(path, NOW + ROTATE_AFTER)
-    assert len({keys.current.kid for keys in (first, told, aged)}) == 3
-    assert open_keys(path, NOW + ROTATE_AFTER).current.kid == aged.current.kid
+    assert len({keys.newest.kid for keys in (first, told, aged)}) == 3
+    assert open_keys(path, NOW + ROTATE_AFTER).newest.kid == aged.newest.kid
 
 
 @pytest.mark.parametrize(

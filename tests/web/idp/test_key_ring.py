@@ -15,9 +15,9 @@ async def test_another_programs_rotation_is_noticed_at_the_next_use(tmp_path: Pa
     assert await ring.keys() is await ring.keys()
     rotate_keys(key_path(tmp_path), NOW)
     second = await ring.keys()
-    assert second.current.kid != first.current.kid
-    assert second.signing[1].key.kid == first.current.kid
-    assert (await (KeyRing(key_path(tmp_path), lambda: NOW)).keys()).current.kid == second.current.kid
+    assert second.newest.kid != first.newest.kid
+    assert second.signing[1].key.kid == first.newest.kid
+    assert (await (KeyRing(key_path(tmp_path), lambda: NOW)).keys()).newest.kid == second.newest.kid
 
 
 @pytest.mark.parametrize("in_memory", [True, False])
@@ -26,9 +26,9 @@ async def test_a_key_that_grew_old_is_replaced_while_the_server_runs(tmp_path: P
     ring = KeyRing(None if in_memory else key_path(tmp_path), lambda: moment)
     first = await ring.keys()
     moment += ROTATE_AFTER - timedelta(seconds=1)
-    assert (await ring.keys()).current.kid == first.current.kid
+    assert (await ring.keys()).newest.kid == first.newest.kid
     moment += timedelta(seconds=1)
-    assert (await ring.keys()).current.kid != first.current.kid
+    assert (await ring.keys()).newest.kid != first.newest.kid
     assert (mark_of(key_path(tmp_path)) is None) is in_memory
 
 

@@ -6,6 +6,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from visiona.web.idp.keys import (
     ALGORITHM,
+    ANNOUNCE,
     KEEP_RETIRED,
     ROTATE_AFTER,
     Keys,
@@ -19,7 +20,7 @@ NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
 
 def signed(keys: Keys) -> str:
-    return jwt.encode({"alg": ALGORITHM, "kid": keys.current.kid}, {"sub": "ada"}, keys.current, [ALGORITHM])
+    return jwt.encode({"alg": ALGORITHM, "kid": keys.newest.kid}, {"sub": "ada"}, keys.newest, [ALGORITHM])
 
 
 def kids(keys: Keys) -> list[str]:
@@ -42,16 +43,30 @@ def test_what_is_published_says_nothing_private() -> None:
 def test_a_retired_key_verifies_until_its_tokens_are_forgotten() -> None:
     first = new_keys(NOW)
     second = rotated(first, NOW + timedelta(days=1))
-    assert second.current.kid != first.current.kid
-    assert kids(second) == [second.current.kid, first.current.kid]
+    assert second.newest.kid != first.newest.kid
+    assert kids(second) == [second.newest.kid, first.newest.kid]
     assert jwt.decode(signed(first), second.verifying(), [ALGORITHM])
-    retired_at = NOW + timedelta(days=1)
+    retired_at = NOW + timedelta(days=1) + ANNOUNCE
     short = timedelta(microseconds=1)
-    assert first.current.kid in kids(rotated(second, retired_at + KEEP_RETIRED - short))
+    assert first.newest.kid in kids(rotated(second, retired_at + KEEP_RETIRED - short))
     third = rotated(second, retired_at + KEEP_RETIRED)
-    assert kids(third) == [third.current.kid, second.current.kid]
+    assert kids(third) == [third.newest.kid, second.newest.kid]
     with pytest.raises(JoseError):
         jwt.decode(signed(first), third.verifying(), [ALGORITHM])
+
+
+def test_a_new_key_is_known_before_it_signs() -> None:
+    """A client that met an unknown key a moment after it asked for all of them would have to refuse the sign-in."""
+    first = new_keys(NOW)
+    assert first.current(NOW) == first.newest  # there is no other
+    made_at = NOW + timedelta(days=1)
+    second = rotated(first, made_at)
+    assert kids(second)[0] == second.newest.kid
+    assert second.current(made_at + ANNOUNCE - timedelta(microseconds=1)).kid == first.newest.kid
+    assert second.current(made_at + ANNOUNCE).kid == second.newest.kid
+    third = rotated(second, made_at + timedelta(seconds=1))
+    assert third.current(made_at + timedelta(seconds=1)).kid == first.newest.kid
+    assert third.current(made_at + ANNOUNCE).kid == second.newest.kid
 
 
 def test_the_forms_key_outlives_a_rotation() -> None:

@@ -51,7 +51,7 @@ class Outline(HTMLParser):
             self.language = given.get("lang")
         if tag == "label":
             self.labelled.add(given.get("for"))
-        if tag == "input" and given.get("type") != "hidden":
+        if tag == "input" and given.get("type") != "hidden" and "hidden" not in given:
             self.inputs.add(given.get("id"))
 
 

@@ -42,7 +42,7 @@ def open_keys(path: Path, now: datetime) -> Keys:
 
 
 def rotate_keys(path: Path, now: datetime) -> Keys:
-    """Puts a new key in use whatever the age of the last; raises as `open_keys`."""
+    """Makes a new key whatever the age of the last; raises as `open_keys`."""
     return _changed(path, now, lambda keys: rotated(keys, now))
 
 
@@ -62,7 +62,7 @@ def _changed(path: Path, now: datetime, change: Callable[[Keys], Keys]) -> Keys:
         after = new_keys(now) if before is None else change(before)
         if after is not before:
             _write(path, after)
-            log.info("the identity provider has a new key", extra={"kid": after.current.kid})
+            log.info("the identity provider has a new key", extra={"kid": after.newest.kid})
         return after
 
 

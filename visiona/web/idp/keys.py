@@ -17,6 +17,10 @@ KEY_BITS = 2048
 ROTATE_AFTER = timedelta(days=90)
 """A key older than this is replaced by itself."""
 
+ANNOUNCE = timedelta(minutes=2)
+"""A new key is published for so long before it signs: a client that does not know it may have asked for our keys just
+before, and may not ask again within a minute (ours does not)."""
+
 KEEP_RETIRED = timedelta(days=7)
 """After its last signature a key stays in the JWKS: longer than any id token is shown to us again, at logout."""
 
@@ -26,7 +30,7 @@ class SigningKey:
     """One key.
 
     Attributes:
-        retired_at: since when it signs no more; None for the one in use.
+        retired_at: when it signs no more; None for the newest.
     """
 
     key: RSAKey
@@ -39,7 +43,7 @@ class Keys:
     """All keys, as they are in the file.
 
     Attributes:
-        signing: the newest first; it is the one in use.
+        signing: the newest first.
         form_key: authenticates the forms of the sign-in pages; nothing that leaves this server.
     """
 
@@ -47,9 +51,14 @@ class Keys:
     form_key: OctKey
 
     @property
-    def current(self) -> RSAKey:
-        """The key that signs."""
+    def newest(self) -> RSAKey:
+        """The key that signs, or will as soon as it is known."""
         return self.signing[0].key
+
+    def current(self, now: datetime) -> RSAKey:
+        """The key that signs: the newest that was announced, and the first one ever without waiting."""
+        announced = (each.key for each in self.signing if now - each.created_at >= ANNOUNCE)
+        return next(announced, self.signing[-1].key)
 
     def verifying(self) -> KeySet:
         """Every key whose signatures count."""
@@ -70,11 +79,11 @@ def new_keys(now: datetime) -> Keys:
 
 
 def rotated(keys: Keys, now: datetime) -> Keys:
-    """A new key signs from now on; what the others signed is believed until KEEP_RETIRED is over.
+    """A new key signs as soon as it is known; what the others signed is believed until KEEP_RETIRED is over.
 
     As slow as `new_keys`.
     """
-    retired = [each if each.retired_at else replace(each, retired_at=now) for each in keys.signing]
+    retired = [each if each.retired_at else replace(each, retired_at=now + ANNOUNCE) for each in keys.signing]
     kept = [each for each in retired if each.retired_at and now - each.retired_at < KEEP_RETIRED]
     return replace(keys, signing=(_new_signing_key(now), *kept))
 

@@ -133,6 +133,7 @@ class IdTokens(OpenIDCode):
     def __init__(self, server: "Server") -> None:
         super().__init__()
         self._server = server
+        self._key = server.keys.current(server.now)
 
     def exists_nonce(self, nonce: str, request: Request) -> bool:
         """Never: codes work once, and whether the nonce is its own is the client's question."""
@@ -144,11 +145,11 @@ class IdTokens(OpenIDCode):
 
     def get_encode_header(self, client: Client) -> dict[str, str]:
         """The key's name, by which it is found in the JWKS."""
-        return {"alg": ALGORITHM, "typ": "JWT", "kid": self._server.keys.current.kid or ""}
+        return {"alg": ALGORITHM, "typ": "JWT", "kid": self._key.kid or ""}
 
     def resolve_client_private_key(self, client: Client) -> object:
         """The key in use."""
-        return self._server.keys.current
+        return self._key
 
     def get_client_claims(self, client: Client) -> dict[str, object]:
         """From whom, for whom, until when."""

@@ -89,7 +89,7 @@ class Page:
             self._paragraph("link_intro", email=email)
             + self._trouble(trouble)
             # For the browser's password manager: whose password is changed.
-            + f'<input type="hidden" name="username" autocomplete="username" value="{escape(email)}">'
+            + f'<input name="username" autocomplete="username" value="{escape(email)}" readonly hidden>'
             + f"<details{is_open}><summary>{self._html('change_password')}</summary>{fields}</details>",
             "sign_in",
         )

@@ -11,7 +11,8 @@ from quart import g, request
 from visiona.domain.access import Actor, Scope
 from visiona.web.callers import Callers
 from visiona.web.console.pages import PAGES
-from visiona.web.credentials import CredentialReader, Credentials
+from visiona.web.credentials import CredentialReader
+from visiona.web.current_request import request_credentials
 
 PUBLIC: frozenset[tuple[str, str]] = frozenset(
     {
@@ -54,22 +55,6 @@ PUBLIC: frozenset[tuple[str, str]] = frozenset(
 def is_public(method: str, rule: str) -> bool:
     """Whether anybody may call this method of this rule."""
     return ("GET" if method == "HEAD" else method, rule) in PUBLIC
-
-
-def request_credentials(reader: CredentialReader) -> Credentials:
-    """The credentials of the current request."""
-    return reader.read(request.method, request_header)
-
-
-def request_header(name: str) -> str | None:
-    """A header of the current request; one that came twice is none: which of them would count?
-
-    Cookies are the exception: HTTP/2 splits them into several fields, which are one list.
-    """
-    values = request.headers.getlist(name)
-    if name == "cookie" and values:
-        return "; ".join(values)
-    return values[0] if len(values) == 1 else None
 
 
 def guard(callers: Callers, reader: CredentialReader) -> Callable[[], Awaitable[None]]:

@@ -31,7 +31,7 @@ from visiona.web.bff.pages import onward, shown_to_people
 from visiona.web.bff.place import Place
 from visiona.web.bff.requests import single_parameters
 from visiona.web.cookies import SessionCookie
-from visiona.web.guards import request_header
+from visiona.web.current_request import request_header
 
 log = logging.getLogger(__name__)
 

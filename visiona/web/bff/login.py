@@ -19,8 +19,8 @@ from visiona.web.bff.loops import Loops
 from visiona.web.bff.pages import shown_to_people
 from visiona.web.bff.place import Place
 from visiona.web.bff.requests import redirect
+from visiona.web.current_request import request_header
 from visiona.web.errors import SignInFailed
-from visiona.web.guards import request_header
 from visiona.web.rate_limits import SignInBeginnings
 
 log = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ from visiona.web.bff.errors import reason_of
 from visiona.web.bff.place import Place
 from visiona.web.cookies import SessionCookie
 from visiona.web.cross_site import check_cross_site
-from visiona.web.guards import request_header
+from visiona.web.current_request import request_header
 from visiona.web.revoking import Revoking
 
 log = logging.getLogger(__name__)

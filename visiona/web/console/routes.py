@@ -17,7 +17,7 @@ from visiona.web.console.files import Asset, load_assets
 from visiona.web.console.languages import preferred
 from visiona.web.console.pages import PAGE_HEADERS, PAGES, Pages, is_page_path, root_from
 from visiona.web.credentials import CredentialReader
-from visiona.web.guards import request_credentials
+from visiona.web.current_request import request_credentials
 from visiona.web.settings import WebSettings
 
 FOR_EVER = "public, max-age=31536000, immutable"

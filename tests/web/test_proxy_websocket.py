@@ -159,20 +159,6 @@ async def test_a_device_that_refuses_the_upgrade_is_heard(layer: str) -> None:
         assert caught.value.response.status_code == 418
 
 
-async def test_h14_compression_never_meets_a_decompressor_of_the_door(layer: str) -> None:
-    if layer == "asgi":
-        pytest.skip(
-            "Hypercorn itself accepts permessage-deflate; what it inflates is bounded by its message limit"
-        )
-
-    async def accepting(end: DeviceSocket) -> None:
-        await echoing(end)
-
-    async with open_rig(layer, device(accepting)) as rig, dialled(rig) as client:
-        await client.send("as it is")
-        assert await client.recv() == "as it is"
-
-
 async def test_h14_a_wrong_origin_without_a_bearer_token_is_403(layer: str) -> None:
     async with open_rig(layer, device(echoing)) as rig:
         with pytest.raises(InvalidStatus) as caught:

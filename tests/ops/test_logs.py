@@ -51,6 +51,10 @@ def test_the_level_decides_what_is_written() -> None:
     assert lines_of(LogSettings("error")) == []
 
 
+def test_a_library_that_logs_each_request_is_not_heard_below_a_warning() -> None:
+    assert lines_of(LogSettings("debug"), name="httpx") == []
+
+
 def test_the_format_decides_how() -> None:
     assert lines_of(LogSettings(format="json"))[0].startswith('{"time": ')
     assert "x: number 0" in lines_of(LogSettings(format="console"))[0]

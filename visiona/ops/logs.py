@@ -50,6 +50,10 @@ class LogSettings:
         return faults
 
 
+CHATTY = ("httpx", "httpcore", "hypercorn.access")
+"""Libraries that write a line a request at INFO; what matters of it our own lines say."""
+
+
 class FloodGate:
     """Counts equal messages in fixed spans of time. Not locked: a lost count under threads does no harm."""
 
@@ -113,6 +117,8 @@ def setup_logging(settings: LogSettings, output: BinaryIO | None = None) -> Line
             root.removeHandler(old)
     root.addHandler(LineHandler(LINES[settings.format], writer, FloodGate()))
     root.setLevel(settings.level.upper())
+    for chatty in CHATTY:
+        logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
     logging.captureWarnings(capture=True)
     return writer
 

@@ -144,3 +144,17 @@ async def test_a16_a_flood_from_one_address_is_held_back_and_others_sign_in(auto
         assert (await early.come_back(url)).status == 302
         await trio.sleep(10)
         assert (await house.browser().open("/api/auth/login")).status == 302
+
+
+async def test_a05_what_is_stored_was_checked_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with opened() as house:
+        create, stored = house.stores.pending_logins.create, []
+
+        async def noted(pending: Any) -> None:
+            stored.append(pending.return_to)
+            await create(pending)
+
+        monkeypatch.setattr(house.stores.pending_logins, "create", noted)
+        for value in ("//evil.example", "/devices", None):
+            await house.browser().leave(value)
+        assert stored == ["/", "/devices", "/"]

@@ -57,7 +57,7 @@ class KeyRing:
             if self._fetched_at is None or trio.current_time() - self._fetched_at >= FRESH_SECONDS:
                 await self._refresh()
             found = self._matching(kid, algorithm)
-            if not found and self._may_ask_again():
+            if not found:
                 await self._refresh()
                 found = self._matching(kid, algorithm)
             return found
@@ -73,6 +73,7 @@ class KeyRing:
         return self._tried_at is None or trio.current_time() - self._tried_at >= REFETCH_SECONDS
 
     async def _refresh(self) -> None:
+        """Fetches, unless that was done or tried within the last minute."""
         if self._keys and not self._may_ask_again():
             return
         self._tried_at = trio.current_time()

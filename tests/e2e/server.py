@@ -43,7 +43,14 @@ class Server:
         log: everything it wrote to standard output and standard error, over all its lives.
     """
 
-    def __init__(self, folder: Path, evidence: Evidence, *settings: str, rate_limits: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        evidence: Evidence,
+        *settings: str,
+        rate_limits: bool = False,
+        relay_listen: str = "127.0.0.1:0",
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.state = folder / "state"
@@ -53,7 +60,7 @@ class Server:
         self.web = self.relay = self.internal = ""
         self.process: subprocess.Popen[bytes] | None = None
         self._settings = ["log.level=debug", f"web.rate_limits={str(rate_limits).lower()}", *settings]
-        self._listen = dict.fromkeys(LISTENERS, "127.0.0.1:0")
+        self._listen = dict.fromkeys(LISTENERS, "127.0.0.1:0") | {"relay": relay_listen}
         self.config: Path | None = None
 
     def start(self) -> None:

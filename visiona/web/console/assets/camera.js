@@ -44,7 +44,7 @@ export class Camera {
     this.stop();
     this.toggle.hidden = !this.online;
     replace(this.toggle, icon(this.wanted ? "pause" : "play"), h("span", {}, t(this.wanted ? "camera.pause" : "camera.play")));
-    if (!this.online) this.say("camera.offline");
+    if (!this.online) this.say(this.device.remote_status === "unknown" ? "camera.never" : "camera.offline");
     else if (document.hidden) return;
     else if (this.wanted) this.playStream();
     else this.askStill(false);

@@ -12,7 +12,7 @@ export class Detections {
   constructor(deviceId) {
     this.deviceId = deviceId;
     this.element = s("svg", { class: "boxes", "aria-hidden": "true", focusable: "false", preserveAspectRatio: "xMidYMid meet" });
-    this.words = h("p", { class: "seen quiet" });
+    this.words = h("p", { class: "seen quiet", hidden: true });
     this.socket = null;
     this.drawn = false;
     this.saidAt = 0;
@@ -21,6 +21,7 @@ export class Detections {
   start(width, height) {
     this.element.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.unit = Math.max(width, height) / 100;
+    this.words.hidden = false;
     if (this.socket === null) this.connect();
   }
 
@@ -31,6 +32,7 @@ export class Detections {
     socket?.close();
     replace(this.element);
     replace(this.words);
+    this.words.hidden = true;
   }
 
   connect() {

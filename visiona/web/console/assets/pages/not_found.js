@@ -8,7 +8,7 @@ export function notFound({ title }) {
   title(t("notFound.title"));
   return h(
     "div",
-    {},
+    { class: "stack" },
     heading(t("notFound.title")),
     h("p", {}, t("notFound.text")),
     h("p", {}, link("", { class: "button primary" }, t("notFound.back"))),

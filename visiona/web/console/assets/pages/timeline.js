@@ -7,6 +7,7 @@ import { causeInWords } from "../status.js";
 import { has, t } from "../text.js";
 
 const PAGE = 15;
+const SETTLED_MILLISECONDS = 6000; // it writes about one device every five seconds at most
 const TONES = { connected: "good", disconnected: "bad", alarm: "warn" };
 
 export class Timeline {
@@ -18,8 +19,10 @@ export class Timeline {
     this.element = h("section", { class: "panel wide", "aria-labelledby": "timeline-title" }, h("h2", { id: "timeline-title" }, t("timeline.title")), this.list, this.foot);
   }
 
-  /** Shows the newest page. */
+  /** Shows the newest page, and again a little later: the server writes down what happened after it has told it. */
   async load() {
+    clearTimeout(this.later);
+    this.later = setTimeout(() => this.signal.aborted || this.goesBack || this.show(null), SETTLED_MILLISECONDS);
     await this.show(null);
   }
 
@@ -28,6 +31,7 @@ export class Timeline {
       const query = cursor === null ? "" : `&cursor=${encodeURIComponent(cursor)}`;
       const page = await get(`${this.path}?limit=${PAGE}${query}`, this.signal);
       if (cursor === null) replace(this.list);
+      this.goesBack = cursor !== null;
       this.list.append(...page.items.map(line));
       const more = button(t("timeline.older"), { on: { click: () => this.show(page.next_cursor) } });
       replace(this.foot, page.next_cursor ? more : null);

@@ -1,7 +1,10 @@
 import re
+import tomllib
 from pathlib import PurePosixPath
 
 from visiona.web.console.files import CONTENT_TYPES, load_assets
+
+from tests.house.tree import PACKAGE, ROOT
 
 IMPORT = re.compile(r"""^import [^;]*?from "([^"]+)";""", re.MULTILINE | re.DOTALL)
 
@@ -39,3 +42,12 @@ def test_no_file_reaches_for_markup_from_text_or_for_another_host() -> None:
 
 def test_the_whole_console_is_small() -> None:
     assert sum(len(asset.body) for asset in load_assets().by_name.values()) < 200_000
+
+
+def test_every_file_comes_with_the_package() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    patterns = settings["tool"]["setuptools"]["package-data"]["visiona.web.console"]
+    folder = PACKAGE / "web" / "console"
+    packed = {path for pattern in patterns for path in folder.glob(pattern) if path.is_file()}
+    served = load_assets().by_name
+    assert {path.relative_to(folder).as_posix().removeprefix("assets/") for path in packed} >= set(served)

@@ -8,23 +8,26 @@ import { ago, announce, button, chip, empty, facts, heading, link, problem, wait
 import { to } from "../routes.js";
 import { moment, t } from "../text.js";
 
-const REFRESH_MILLISECONDS = 30000; // what expires does so without an event
+const REDRAW_MILLISECONDS = 15000; // what expires does so without an event
 
 export function pairing({ signal, title }) {
   title(t("nav.pairing"));
   const body = h("div", {}, waiting(3, "row"));
+  let draw = () => {};
 
   async function load() {
     try {
       const [tokens, devices] = await Promise.all([get("api/pairing/tokens", signal), get("api/devices", signal)]);
       const names = new Map(devices.map((one) => [one.id, one.name]));
-      replace(body, tokens.length === 0 ? nothingYet() : groups(tokens, names, load));
+      draw = () => replace(body, tokens.length === 0 ? nothingYet() : groups(tokens, names, load));
+      draw();
     } catch (error) {
       if (error.name !== "AbortError") replace(body, problem(error, load));
     }
   }
 
-  const timer = setInterval(() => !document.querySelector("dialog") && load(), REFRESH_MILLISECONDS);
+  // Nothing is asked for: an open page must not count as use of the session.
+  const timer = setInterval(() => !body.contains(document.activeElement) && !document.querySelector("dialog") && draw(), REDRAW_MILLISECONDS);
   signal.addEventListener("abort", () => clearInterval(timer));
   onLive((kind, facts) => (["resync", "redeemed"].includes(kind) || facts.removed) && load(), signal);
   load();

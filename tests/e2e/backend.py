@@ -17,6 +17,7 @@ from wsproto.events import BytesMessage, CloseConnection, Ping, TextMessage
 MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 FRAME_SECONDS = 0.02
 PICTURE = bytes(range(256)) * 16
+THEIRS = "visiona_session=theirs; Path=/"
 RANGED = bytes(index * 7 % 251 for index in range(100_000))
 
 
@@ -28,12 +29,16 @@ class Backend:
         broken_off: methods of the requests to /broken.
         waiting: set while somebody waits in /wait.
         go_on: lets those in /wait have their answer.
+        pages: content types and bodies by path, sent with a cookie that is not the unit's to set.
+        cookies: the Cookie fields that came with requests for those.
     """
 
     def __init__(self) -> None:
         self.left: list[str] = []
         self.waiting = threading.Event()
         self.go_on = threading.Event()
+        self.pages: dict[str, tuple[str, bytes]] = {}
+        self.cookies: list[str] = []
         self.closed_with: list[int] = []
         self.broken_off: list[str] = []
         self.flooded_bytes = 0
@@ -100,7 +105,10 @@ class Handler(BaseHTTPRequestHandler):
             "/ws/detections": self._websocket,
             "/broken": self._broken,
         }
-        routes.get(path, self._headers)()
+        if path in self.backend.pages:
+            self._page(*self.backend.pages[path])
+        else:
+            routes.get(path, self._headers)()
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = _route  # noqa: N815
 
@@ -112,6 +120,10 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
+
+    def _page(self, content_type: str, body: bytes) -> None:
+        self.backend.cookies += self.headers.get_all("Cookie") or []
+        self._answer(200, body, Content_Type=content_type, Set_Cookie=THEIRS)
 
     def _echo(self) -> None:
         body = self._body()

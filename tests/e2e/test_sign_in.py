@@ -56,7 +56,7 @@ def browser() -> Iterator[httpx.Client]:
 def test_the_first_account_is_made_with_a_link_then_people_sign_in_with_passwords_and_links(
     server: Server, browser: httpx.Client
 ) -> None:
-    assert server.lines("nobody can sign in yet", "visiona user link --first")
+    until(lambda: server.lines("nobody can sign in yet", "visiona user link --first"), "it is said")
     first = link(server, "--first")
     page = browser.get(first)
     made = submit(browser, page, email="ada@example.org", password=PASSWORD, again=PASSWORD)

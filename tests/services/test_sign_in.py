@@ -127,6 +127,7 @@ async def test_a14_a_disabled_account_opens_for_nobody(stores: Stores, home: Hom
 async def test_a06_signing_in_again_gives_a_new_session_and_ends_the_old_one(stores: Stores) -> None:
     first = await sign_in(stores, CLAIMS, NOW)
     second = await sign_in(stores, CLAIMS, LATER, replaces=first.text)
+    assert (first.replaced, second.replaced) == (None, first.session.id)
     assert second.text != first.text
     assert second.session.id != first.session.id
     assert await session_or_none(stores, first.text, LATER) is None

@@ -61,11 +61,16 @@ NOWHERE = Browser()
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A session that began, and its text, which exists nowhere else and goes into the cookie."""
+    """A session that began, and its text, which exists nowhere else and goes into the cookie.
+
+    Attributes:
+        replaced: the session that this browser had before; it has ended.
+    """
 
     session: UserSession
     user: User
     text: str = field(repr=False)
+    replaced: SessionId | None = None
 
 
 async def sign_in(
@@ -110,8 +115,7 @@ async def sign_in(
         id_token=claims.id_token,
     )
     await stores.sessions.create(session)
-    await _end_replaced(stores, replaces, now)
-    return SignedIn(session, user, text)
+    return SignedIn(session, user, text, await _end_replaced(stores, replaces, now))
 
 
 async def _user_of(tx: Tx, claims: Claims, now: datetime) -> User:
@@ -166,8 +170,10 @@ def _address(claims: Claims) -> str | None:
     return None
 
 
-async def _end_replaced(stores: Stores, text: str | None, now: datetime) -> None:
+async def _end_replaced(stores: Stores, text: str | None, now: datetime) -> SessionId | None:
     hashed = secret_hash(text) if text is not None else None
     old = await stores.sessions.get_or_none(hashed, now) if hashed is not None else None
-    if old is not None:
-        await stores.sessions.delete(old.id, now)
+    if old is None:
+        return None
+    await stores.sessions.delete(old.id, now)
+    return old.id

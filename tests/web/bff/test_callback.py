@@ -409,3 +409,5 @@ async def test_a_new_session_leaves_a_notice_of_the_one_it_replaces() -> None:
         await visitor.sign_in()
         notices = await house.stores.read(lambda tx: tx.notices.after(0, 100))
         assert [notice.kind for notice in notices] == [NoticeKind.SESSION_ENDED]
+        # What runs on it ends now, not when the notice has been read.
+        assert [notice.subject for notice in house.revoking.noted] == [notices[0].subject]

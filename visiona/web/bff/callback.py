@@ -12,6 +12,7 @@ from datetime import datetime
 from quart import Blueprint, Response, g, request
 
 from visiona.domain.errors import NotAllowed
+from visiona.domain.notices import NoticeKind
 from visiona.domain.return_to import local_path
 from visiona.domain.sessions import PendingLogin, SessionLimits, secret_hash
 from visiona.integrations.interface import (
@@ -32,6 +33,7 @@ from visiona.web.bff.place import Place
 from visiona.web.bff.requests import single_parameters
 from visiona.web.cookies import SessionCookie
 from visiona.web.current_request import request_header
+from visiona.web.revoking import Revoking
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +46,7 @@ def callback_routes(
     provider: IdentityProvider,
     place: Place,
     loops: Loops,
+    revoking: Revoking,
     cookie: SessionCookie,
     limits: SessionLimits,
     now: Callable[[], datetime],
@@ -63,6 +66,8 @@ def callback_routes(
         person = await _person(provider, place, given, pending)
         signed_in = await _begun(stores, person, cookie.read(request_header("cookie")), limits, now())
         loops.completed(browser)
+        if signed_in.replaced is not None:
+            revoking.at_once(NoticeKind.SESSION_ENDED, signed_in.replaced)
         log.info(
             "signed in",
             extra={

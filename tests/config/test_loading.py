@@ -32,6 +32,10 @@ def test_nothing_said_is_a_whole_configuration() -> None:
     assert settings.web.rate_limits
 
 
+def test_of_two_flags_for_one_key_the_last_counts() -> None:
+    assert read(None, {}, None, ["web.listen=:1", "web.listen=:2"]).settings.web.listen.port == 2
+
+
 def test_flag_wins_over_environment_over_file_over_default(tmp_path: Path) -> None:
     path = written(
         tmp_path,

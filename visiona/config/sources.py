@@ -41,7 +41,7 @@ class Findings:
 
 
 def read_flags(assignments: Sequence[str], findings: Findings) -> None:
-    """`section.key=value` from the command line."""
+    """`section.key=value` from the command line; of two for one key the last counts, as with any option."""
     for assignment in assignments:
         name, equals, text = assignment.partition("=")
         if not equals:
@@ -51,7 +51,8 @@ def read_flags(assignments: Sequence[str], findings: Findings) -> None:
         elif name not in all_keys():
             findings.faults.append(f"--set {name}: no such key{did_you_mean(name, all_keys())}")
         else:
-            findings.add(name, Raw(text, f"flag --set {name}"))
+            # Nothing is stronger than a flag, but a later one.
+            findings.raw[name] = Raw(text, f"flag --set {name}")
 
 
 def read_credentials(folder: Path | None, findings: Findings) -> None:

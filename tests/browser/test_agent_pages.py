@@ -99,6 +99,8 @@ def evil(server: Server, backend: Backend, tmp_path: Path) -> Iterator[Unit]:
     owner = Caller(server.web, server.token(EMAIL, "pair"))
     with reference_agent(server, owner, tmp_path / "agent", backend.url) as (unit, _):
         yield unit
+        # The server is everybody's here, and the next one is to find it without devices.
+        owner.ask("DELETE", f"/api/devices/{unit.device_id}")
 
 
 @pytest.fixture

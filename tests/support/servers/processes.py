@@ -1,0 +1,129 @@
+"""A server program that a test starts, kills, freezes and starts again.
+
+It runs in a session of its own, so that a signal reaches it and every child it has. Nothing else is ever signalled.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+NOBODY = 65534
+"""Who servers run as that refuse to be root."""
+
+
+class ServerProcess:
+    """One program; started and ended as often as a test likes.
+
+    Args:
+        command: the program and its arguments.
+        log: where what it says is appended.
+        answers: whether it can be used now; asked until it says so.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        log: Path,
+        answers: Callable[[], bool],
+        *,
+        is_nobody: bool = False,
+    ) -> None:
+        self._command = list(command)
+        self._log = log
+        self._answers = answers
+        self._user = NOBODY if is_nobody else None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def start(self, *, within_seconds: float = 20.0, waits: bool = True) -> None:
+        """Starts it and waits until it answers."""
+        assert not self.is_running
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                user=self._user,
+                group=self._user,
+                extra_groups=[] if self._user is not None else None,
+                start_new_session=True,
+            )
+        if waits:
+            self.wait_answers(within_seconds)
+
+    def wait_answers(self, within_seconds: float = 20.0) -> None:
+        deadline = time.monotonic() + within_seconds
+        while not self._answers():
+            if not self.is_running or time.monotonic() > deadline:
+                self.kill()
+                raise RuntimeError(f"{self._command[0]} does not run:\n{self._log.read_text()[-2000:]}")
+            time.sleep(0.01)  # noqa: TID251  the start of a server, before any loop runs
+
+    def freeze(self) -> None:
+        """Stops it as it stands: connections stay open and nothing answers, a black hole."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        """Ends it and its children at once, unasked."""
+        self._signal(signal.SIGKILL)
+        self._wait()
+
+    def stop(self, how: int = signal.SIGTERM) -> None:
+        """Ends it as an operator does."""
+        if self._process is not None and self.is_running:
+            self.thaw()
+            self._process.send_signal(how)
+            try:
+                self._process.wait(5)
+            except subprocess.TimeoutExpired:
+                self.kill()
+        self._wait()
+
+    def _signal(self, number: int) -> None:
+        # The leader may be dead and its children not: the group is signalled as long as nobody has waited for it.
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
+
+    def _wait(self) -> None:
+        if self._process is not None:
+            self._process.wait(10)
+            self._process = None
+
+
+class ServerFolder:
+    """A folder of a server's own, which `nobody` may enter; gone when it is closed."""
+
+    def __init__(self, name: str) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix=f"visiona-{name}-"))
+        self.path.chmod(0o755)
+
+    def remove(self) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def free_port() -> int:
+    """A port of the loopback that nobody has just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def accepts(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1.0):
+        return True
+    return False

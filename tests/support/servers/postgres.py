@@ -20,7 +20,7 @@ VERSIONS = {18: "pginstall18", 16: "pginstall"}
 OWNER = "visiona"
 
 # Durable enough for a process that is killed, which is all that tests do; only a power cut could tell.
-FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
+FAST = {"fsync": "off", "full_page_writes": "off", "autovacuum": "off"}
 
 
 class PostgresServer:

@@ -117,7 +117,7 @@ async def _serve(
             )
             relay_bound = await background.start(relay.run)
             await background.start(sweeper.run)
-            await background.start(check_forever, settings.health, board, registry, stores)
+            await background.start(check_forever, settings.health, board, registry, stores.pings)
             metrics = Metrics(sources(registry, relay, sweeper, board, watchers.stalls, watchers.logs))
             internal_bound = await background.start(serve_internal, settings.internal.listen, board, metrics)
             background.start_soon(feed_watchdog, watchers.notifier, settings.manager.watchdog_usec)

@@ -17,7 +17,7 @@ from visiona.ops.metrics import Metrics, Sources
 
 def well() -> HealthBoard:
     board = HealthBoard()
-    board.report("store", ok=True)
+    board.report("database", ok=True)
     return board
 
 
@@ -48,15 +48,15 @@ async def test_ready_says_what_it_looked_at() -> None:
     for path in ("/readyz", "/healthz"):
         status, _, body = await ask(get(path))
         assert (status, json.loads(body)["status"]) == (200, "ok")
-        assert json.loads(body)["checks"]["store"]["ok"] is True
+        assert json.loads(body)["checks"]["database"]["ok"] is True
 
 
 async def test_unready_is_503_and_names_what_fails_while_the_process_lives() -> None:
     board = well()
-    board.report("store", ok=False, why="gone")
+    board.report("database", ok=False, why="gone")
     status, _, body = await ask(get("/readyz"), board)
-    assert (status, json.loads(body)["failing"]) == (503, ["store"])
-    assert json.loads(body)["checks"]["store"]["why"] == "gone"
+    assert (status, json.loads(body)["failing"]) == (503, ["database"])
+    assert json.loads(body)["checks"]["database"]["why"] == "gone"
     assert (await ask(get("/livez"), board))[0] == 200
 
 

@@ -74,10 +74,10 @@ def test_s09_scraping_a_hundred_times_a_second_makes_one_page() -> None:
 
 def test_health_is_shown_check_by_check() -> None:
     board = HealthBoard()
-    board.report("store", ok=False)
+    board.report("database", ok=False)
     found = samples(Sources(health=board.snapshot))
     assert found["visiona_ready"][""] == 0
-    assert found["visiona_check_ok"] == {"store": 0}
+    assert found["visiona_check_ok"] == {"database": 0}
 
 
 def test_the_loops_lag_is_a_histogram() -> None:

@@ -1,10 +1,10 @@
 """Stores that fail on purpose, at the n-th question of a writing operation."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 from visiona.stores.errors import StoreUnavailable
-from visiona.stores.interfaces import Stores, Tx
+from visiona.stores.interfaces import Ping, Stores, Tx
 
 T = TypeVar("T")
 
@@ -36,6 +36,10 @@ class FailingStores:
 
     async def ping(self) -> None:
         await self._stores.ping()
+
+    @property
+    def pings(self) -> Mapping[str, Ping]:
+        return self._stores.pings
 
     async def change_mark(self) -> int:
         return await self._stores.change_mark()

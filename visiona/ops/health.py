@@ -14,6 +14,7 @@ from typing import Protocol
 import trio
 
 from visiona.stores.errors import StoreUnavailable
+from visiona.stores.interfaces import Ping
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ class HealthSettings:
         lag_seconds: a loop later than this is reported as unwell.
     """
 
-    interval_seconds: float = 2.0
+    interval_seconds: float = 1.0
     store_seconds: float = 1.0
     lag_seconds: float = 1.0
 
@@ -130,14 +131,6 @@ class HealthBoard:
             watcher(health)
 
 
-class Pingable(Protocol):
-    """A store as this module sees it."""
-
-    async def ping(self) -> None:
-        """Raises StoreUnavailable."""
-        ...
-
-
 class Tunnels(Protocol):
     """The registry as this module sees it."""
 
@@ -150,12 +143,12 @@ async def check_forever(
     settings: HealthSettings,
     board: HealthBoard,
     registry: Tunnels,
-    stores: Pingable,
+    pings: Mapping[str, Ping],
     *,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Checks everything, round after round; started once the first round is on the board. Ends by cancellation."""
-    await check_once(settings, board, registry, stores)
+    await check_once(settings, board, registry, pings)
     board.report("event_loop", ok=True, vital=False)
     task_status.started()
     while True:
@@ -165,20 +158,29 @@ async def check_forever(
         why = f"it runs {late_seconds:.1f} s late" if late_seconds > settings.lag_seconds else ""
         # Not vital: a late loop still works, and who asks is answered late already. The watchdog judges the hopeless.
         board.report("event_loop", ok=not why, why=why, vital=False)
-        await check_once(settings, board, registry, stores)
+        await check_once(settings, board, registry, pings)
 
 
 async def check_once(
-    settings: HealthSettings, board: HealthBoard, registry: Tunnels, stores: Pingable
+    settings: HealthSettings, board: HealthBoard, registry: Tunnels, pings: Mapping[str, Ping]
 ) -> None:
-    """One round: the store within its deadline, then the tunnels' number. Raises nothing of the store's."""
+    """One round: every store within its deadline, then the tunnels' number. Raises nothing of the stores'.
+
+    They are asked at once: one that is silent delays no word about the others.
+    """
+    async with trio.open_nursery() as nursery:
+        for name, ping in pings.items():
+            nursery.start_soon(_check_store, settings, board, name, ping)
+    board.report("tunnels", ok=True, why=f"{len(registry.all())} connected", vital=False)
+
+
+async def _check_store(settings: HealthSettings, board: HealthBoard, name: str, ping: Ping) -> None:
     try:
         with trio.fail_after(settings.store_seconds):
-            await stores.ping()
+            remark = await ping()
     except trio.TooSlowError:
-        board.report("store", ok=False, why=f"no answer within {settings.store_seconds:g} s")
+        board.report(name, ok=False, why=f"no answer within {settings.store_seconds:g} s")
     except StoreUnavailable as error:
-        board.report("store", ok=False, why=str(error) or "unavailable")
+        board.report(name, ok=False, why=str(error) or "unavailable")
     else:
-        board.report("store", ok=True)
-    board.report("tunnels", ok=True, why=f"{len(registry.all())} connected", vital=False)
+        board.report(name, ok=True, why=remark or "")

@@ -10,7 +10,7 @@ None where nothing is found. Lists come newest first, unless said otherwise, and
 is itself at most `MAX_ROWS`. Times are zoned and kept to the microsecond.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -34,6 +34,9 @@ from visiona.stores.sessions import (
 )
 
 T = TypeVar("T")
+
+Ping = Callable[[], Awaitable[str | None]]
+"""Raises StoreUnavailable unless the store answers; gives what a person should know of it all the same, if anything."""
 
 MAX_ROWS = 1000
 """No single question returns more: an answer is built in one go and everything else waits meanwhile."""
@@ -362,7 +365,12 @@ class Stores(Protocol):
         ...
 
     async def ping(self) -> None:
-        """Raises StoreUnavailable unless the engine answers."""
+        """Raises StoreUnavailable unless the database answers."""
+        ...
+
+    @property
+    def pings(self) -> Mapping[str, Ping]:
+        """How to ask each configured store by itself: `database`, and `redis` where there is one."""
         ...
 
     async def change_mark(self) -> int:

@@ -152,6 +152,8 @@ async def test_the_mark_changes_with_every_commit_and_only_then(stores: Stores) 
 
 async def test_a_store_that_works_can_be_pinged(stores: Stores) -> None:
     await stores.ping()
+    for ping in stores.pings.values():
+        assert await ping() is None
 
 
 async def test_an_operation_may_await_nothing_but_its_transaction(stores: Stores) -> None:

@@ -11,21 +11,21 @@ async def test_alive_is_not_ready() -> None:
 
 async def test_ready_names_the_store_that_fails_and_no_reason() -> None:
     world = World()
-    world.board.report("store", ok=True)
+    world.board.report("database", ok=True)
     answer = await world.ask("GET", "/readyz")
-    assert (answer.status, answer.json) == (200, {"status": "ok", "checks": {"store": "ok"}})
-    world.board.report("store", ok=False, why="disk /dev/secret is full")
+    assert (answer.status, answer.json) == (200, {"status": "ok", "checks": {"database": "ok"}})
+    world.board.report("database", ok=False, why="disk /dev/secret is full")
     answer = await world.ask("GET", "/readyz")
-    assert (answer.status, answer.json["failing"]) == (503, ["store"])
+    assert (answer.status, answer.json["failing"]) == (503, ["database"])
     assert b"secret" not in answer.body
     ada = await world.person()
     detailed = (await ada.ask("GET", "/api/system/health")).data
-    assert detailed["checks"]["store"]["why"] == "disk /dev/secret is full"
+    assert detailed["checks"]["database"]["why"] == "disk /dev/secret is full"
 
 
 async def test_s06_draining_is_not_ready() -> None:
     world = World()
-    world.board.report("store", ok=True)
+    world.board.report("database", ok=True)
     world.board.drain()
     answer = await world.ask("GET", "/healthz")
     assert (answer.status, answer.json["status"]) == (503, "draining")

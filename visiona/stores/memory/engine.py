@@ -1,12 +1,12 @@
 """Stores in memory: what most tests run on, and `memory:` in the settings."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
 import trio
 
 from visiona.stores.inline import run_inline
-from visiona.stores.interfaces import Tx
+from visiona.stores.interfaces import Ping, Tx
 from visiona.stores.kept_sessions import KeptPendingLogins, KeptSessions
 from visiona.stores.memory.devices import MemoryDeviceEvents, MemoryDevices
 from visiona.stores.memory.notices import MemoryNotices
@@ -46,6 +46,7 @@ class MemoryStores:
         self._tx: Tx = MemoryTx(self._state)
         self.sessions: SessionStore = KeptSessions(self)
         self.pending_logins: PendingLoginStore = KeptPendingLogins(self)
+        self.pings: Mapping[str, Ping] = {"database": self.ping}
 
     async def read(self, operation: Callable[[Tx], Awaitable[T]]) -> T:
         """See interfaces.Stores.read."""

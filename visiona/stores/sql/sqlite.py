@@ -8,7 +8,7 @@ programs (`PRAGMA data_version`). Locks of other programs are waited for outside
 import logging
 import random
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,7 +16,7 @@ import trio
 
 from visiona.stores.errors import StoreUnavailable
 from visiona.stores.inline import run_inline
-from visiona.stores.interfaces import Tx
+from visiona.stores.interfaces import Ping, Tx
 from visiona.stores.kept_sessions import KeptPendingLogins, KeptSessions
 from visiona.stores.sessions import PendingLoginStore, SessionStore
 from visiona.stores.sql.engine import Row, Value
@@ -122,6 +122,7 @@ class SqliteStores:
         self._read_tx: Tx = SqlTx(self._reading)
         self.sessions: SessionStore = KeptSessions(self)
         self.pending_logins: PendingLoginStore = KeptPendingLogins(self)
+        self.pings: Mapping[str, Ping] = {"database": self.ping}
 
     def close(self) -> None:
         """Closes both connections; the last one of all programs also empties the log into the file."""

@@ -5,7 +5,7 @@ from visiona.stores.sql.migrate import known_migrations
 
 def test_every_word_of_every_migration_has_a_meaning() -> None:
     for step in known_migrations():
-        assert "@" not in SQLITE.spell(step.text)
+        assert "@" not in SQLITE.spell_schema(step.text)
 
 
 @pytest.mark.parametrize(

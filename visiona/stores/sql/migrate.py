@@ -23,8 +23,10 @@ CREATE_LEDGER = """CREATE TABLE IF NOT EXISTS schema_migrations (
 )"""
 READ_LEDGER = "SELECT number, name, digest FROM schema_migrations ORDER BY number"
 NOTE_STEP = "INSERT INTO schema_migrations (number, name, digest, applied_at) VALUES ($1, $2, $3, $4)"
+FORGET_STEP = "DELETE FROM schema_migrations WHERE number = $1"
 
 _FILE_NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
+_LOSS = re.compile(r"-- Loses: (.+)\.\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +40,23 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """A step that this program knows."""
+    """A step that this program knows; `undo` is the text that takes it back, if there is a way."""
 
     number: int
     name: str
     text: str
+    undo: str | None = None
 
     @property
     def digest(self) -> str:
         """SHA-256 of the text."""
         return hashlib.sha256(self.text.encode()).hexdigest()
+
+    @property
+    def loss(self) -> str:
+        """What is lost when it is taken back, for a person."""
+        match = _LOSS.match(self.undo or "")
+        return match[1] if match is not None else "what it brought"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +70,14 @@ class SchemaStatus:
 @cache
 def known_migrations() -> tuple[Migration, ...]:
     """The embedded steps, in their order."""
-    found = []
-    for entry in resources.files("visiona.stores.sql.migrations").iterdir():
-        match = _FILE_NAME.fullmatch(entry.name)
-        if match is not None:
-            found.append(Migration(int(match[1]), match[2], entry.read_text(encoding="utf-8")))
-    return tuple(sorted(found, key=lambda step: step.number))
+    folder = resources.files("visiona.stores.sql.migrations")
+    texts = {entry.name: entry.read_text(encoding="utf-8") for entry in folder.iterdir() if entry.is_file()}
+    steps = (
+        Migration(int(match[1]), match[2], text, texts.get(f"{match[1]}_{match[2]}.down.sql"))
+        for name, text in texts.items()
+        if (match := _FILE_NAME.fullmatch(name)) is not None
+    )
+    return tuple(sorted(steps, key=lambda step: step.number))
 
 
 def status_of(known: Sequence[Migration], applied: Sequence[Applied]) -> SchemaStatus:
@@ -94,3 +105,19 @@ def status_of(known: Sequence[Migration], applied: Sequence[Applied]) -> SchemaS
     if any(step.number < last for step in pending):
         raise SchemaMismatch("the database lacks a step from between those that ran; restore a backup")
     return SchemaStatus(tuple(applied), pending)
+
+
+def steps_to_undo(known: Sequence[Migration], found: SchemaStatus, to: int) -> tuple[Migration, ...]:
+    """The steps after number `to` that ran, the newest first.
+
+    Raises:
+        SchemaMismatch: one of them cannot be undone.
+    """
+    ran = {applied.number for applied in found.applied}
+    steps = tuple(step for step in reversed(known) if step.number in ran and step.number > to)
+    for step in steps:
+        if step.undo is None:
+            raise SchemaMismatch(
+                f"step {step.number:04} ({step.name}) cannot be undone; restore the backup from before it"
+            )
+    return steps

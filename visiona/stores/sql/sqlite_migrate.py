@@ -1,4 +1,4 @@
-"""Bringing a SQLite file's schema up to date: one transaction for each step, under SQLite's own write lock.
+"""Bringing a SQLite file's schema up to date, or back: one transaction for each step, under SQLite's own write lock.
 
 Killed anywhere, a step has run whole or not at all; two programs that start at once take turns, and the second
 finds nothing left to do.
@@ -6,18 +6,21 @@ finds nothing left to do.
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from visiona.stores.sql.columns import to_micros
 from visiona.stores.sql.dialect import SQLITE
 from visiona.stores.sql.migrate import (
     CREATE_LEDGER,
+    FORGET_STEP,
     NOTE_STEP,
     READ_LEDGER,
     Applied,
     Migration,
     SchemaStatus,
     status_of,
+    steps_to_undo,
 )
 
 
@@ -36,31 +39,58 @@ def up(connection: sqlite3.Connection, known: Sequence[Migration]) -> SchemaStat
         sqlite3.Error: a step failed and was undone, those before it stay.
     """
     before = status(connection, known)
-    while _run_next(connection, known):
-        pass
+    is_done = not before.pending
+    while not is_done:
+        with _turn(connection):
+            connection.execute(CREATE_LEDGER)
+            # Looked at again: another program may have run it meanwhile.
+            pending = status_of(known, _applied(connection)).pending
+            if pending:
+                _run(connection, pending[0])
+        is_done = len(pending) <= 1
     return before
 
 
-def _run_next(connection: sqlite3.Connection, known: Sequence[Migration]) -> bool:
-    """Runs one step under the write lock, looking again at what ran meanwhile; False if none is left."""
+def down(connection: sqlite3.Connection, known: Sequence[Migration], to: int) -> SchemaStatus:
+    """Undoes every step after number `to`, the newest first; says how far the file was before.
+
+    Raises:
+        SchemaMismatch: as `status_of`, or a step cannot be undone; nothing was changed.
+        sqlite3.Error: a step failed and stays, those after it are undone.
+    """
+    before = status(connection, known)
+    is_done = not steps_to_undo(known, before, to)
+    while not is_done:
+        with _turn(connection):
+            steps = steps_to_undo(known, status_of(known, _applied(connection)), to)
+            if steps:
+                _execute_all(connection, steps[0].undo or "")
+                connection.execute(FORGET_STEP, {"1": steps[0].number})
+        is_done = len(steps) <= 1
+    return before
+
+
+@contextmanager
+def _turn(connection: sqlite3.Connection) -> Iterator[None]:
+    """A transaction that holds the write lock from its beginning."""
     connection.execute("BEGIN IMMEDIATE")
     try:
-        connection.execute(CREATE_LEDGER)
-        pending = status_of(known, _applied(connection)).pending
-        if pending:
-            _run(connection, pending[0])
+        yield
         connection.execute("COMMIT")
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
-    return bool(pending)
 
 
 def _run(connection: sqlite3.Connection, step: Migration) -> None:
-    for statement in _statements(SQLITE.spell(step.text)):
-        connection.execute(statement)
+    _execute_all(connection, step.text)
     values = (step.number, step.name, step.digest, to_micros(datetime.now(UTC)))
     connection.execute(NOTE_STEP, {str(place): value for place, value in enumerate(values, 1)})
+
+
+def _execute_all(connection: sqlite3.Connection, text: str) -> None:
+    for statement in _statements(SQLITE.spell_schema(text)):
+        connection.execute(statement)
 
 
 def _applied(connection: sqlite3.Connection) -> list[Applied]:
@@ -75,5 +105,6 @@ def _statements(text: str) -> Iterator[str]:
         if sqlite3.complete_statement(statement):
             yield statement
             statement = ""
-    if statement.strip():
+    # What is the other dialect's alone is a comment here.
+    if any(line.strip() and not line.startswith("--") for line in statement.splitlines()):
         raise ValueError("a migration ends within a statement")

@@ -59,7 +59,7 @@ async def up(connection: asyncpg.Connection, known: Sequence[Migration]) -> Sche
             await connection.execute(CREATE_LEDGER)
             pending = status_of(known, await _applied(connection)).pending
             if pending:
-                await _run(connection, pending[0])
+                await run_step(connection, pending[0])
         is_done = len(pending) <= 1
     return before
 
@@ -98,7 +98,8 @@ async def _turn(connection: asyncpg.Connection) -> AsyncIterator[None]:
         yield
 
 
-async def _run(connection: asyncpg.Connection, step: Migration) -> None:
+async def run_step(connection: asyncpg.Connection, step: Migration) -> None:
+    """Runs one step in the transaction that is open, and notes it in the ledger, which is there."""
     await connection.execute(POSTGRES.spell_schema(step.text), timeout=STEP_SECONDS)
     now = to_micros(datetime.now(UTC))
     await connection.execute(NOTE_STEP, step.number, step.name, step.digest, now)

@@ -46,7 +46,7 @@ def up(connection: sqlite3.Connection, known: Sequence[Migration]) -> SchemaStat
             # Looked at again: another program may have run it meanwhile.
             pending = status_of(known, _applied(connection)).pending
             if pending:
-                _run(connection, pending[0])
+                run_step(connection, pending[0])
         is_done = len(pending) <= 1
     return before
 
@@ -82,7 +82,8 @@ def _turn(connection: sqlite3.Connection) -> Iterator[None]:
             connection.execute("ROLLBACK")
 
 
-def _run(connection: sqlite3.Connection, step: Migration) -> None:
+def run_step(connection: sqlite3.Connection, step: Migration) -> None:
+    """Runs one step in the transaction that is open, and notes it in the ledger, which is there."""
     _execute_all(connection, step.text)
     values = (step.number, step.name, step.digest, to_micros(datetime.now(UTC)))
     connection.execute(NOTE_STEP, {str(place): value for place, value in enumerate(values, 1)})

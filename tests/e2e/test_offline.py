@@ -18,10 +18,10 @@ from tests.e2e.agents import InFlight, ReferenceAgent, Unit, go_unit, pair, refe
 from tests.e2e.backend import Backend
 from tests.e2e.client import Caller, until, watch_stream
 from tests.e2e.evidence import Evidence
-from tests.e2e.holes import hole
 from tests.e2e.server import Server, running_server
 from tests.interop import gobuild
 from tests.interop.programs import go_agent
+from tests.support.toxics import before
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
 
@@ -33,6 +33,10 @@ def server(tmp_path_factory: pytest.TempPathFactory, evidence: Evidence) -> Iter
     settings = ("relay.ping_seconds=0.2", "relay.dead_seconds=1", "relay.clone_replacements=4")
     with running_server(tmp_path_factory.mktemp("server"), evidence, *settings) as server:
         yield server
+
+
+def port_of(url: str) -> int:
+    return int(url.rpartition(":")[2])
 
 
 def timeline(unit: Unit) -> list[str]:
@@ -90,8 +94,8 @@ def test_a_killed_agent_is_offline_at_once_and_requests_in_flight_end(
 def test_t40_a_silent_network_is_offline_with_its_cause(
     server: Server, ada: Caller, backend: Backend, folder: Path, timelines: Timelines, measured: Measured
 ) -> None:
-    with hole(server.relay) as between:
-        dial = ("--dial", f"ws://{between.address}")
+    with before(port_of(server.relay)) as between:
+        dial = ("--dial", f"ws://127.0.0.1:{between.port}")
         with reference_agent(server, ada, folder, backend.url, *dial) as (unit, agent):
             camera, waiting = watch_stream(ada, unit.path("/mjpeg")), InFlight(unit, backend)
             between.swallow()
@@ -115,8 +119,8 @@ def test_t40_a_silent_network_with_an_agent_that_exists(
     server: Server, ada: Caller, backend: Backend, generation: str
 ) -> None:
     gobuild.binary("agent")
-    with hole(server.relay) as between:
-        flags = {"mode": "forward", "target": backend.address, "relay": f"ws://{between.address}"}
+    with before(port_of(server.relay)) as between:
+        flags = {"mode": "forward", "target": backend.address, "relay": f"ws://127.0.0.1:{between.port}"}
         with go_unit(server, ada, generation, **flags) as (unit, _):
             waiting = InFlight(unit, backend)
             between.swallow()

@@ -1,4 +1,7 @@
-"""Values between rows and nouns: moments as microseconds since 1970, lists as JSON."""
+"""Values between rows and nouns: moments as microseconds since 1970, lists as JSON.
+
+A list of texts that is to be searched is an array where the database has arrays (`Texts`), and JSON elsewhere.
+"""
 
 import json
 from collections.abc import Sequence
@@ -31,13 +34,21 @@ def to_moment_or_none(micros: int | None) -> datetime | None:
 
 
 def from_texts(texts: Sequence[str]) -> str:
-    """A list of texts as one column."""
+    """A list of texts as one column of text."""
     return json.dumps(list(texts), ensure_ascii=False, separators=(",", ":"))
 
 
-def to_texts(column: str) -> tuple[str, ...]:
-    """The texts again."""
-    return tuple(json.loads(column))
+class Texts(list[str]):
+    """A list of texts for a column of type `@texts@`: asyncpg writes an array, sqlite3 what `from_texts` makes."""
+
+    def __conform__(self, _: object) -> str:
+        """Asked by sqlite3, https://docs.python.org/3/library/sqlite3.html#how-to-write-adaptable-objects."""
+        return from_texts(self)
+
+
+def to_texts(column: str | Sequence[str]) -> tuple[str, ...]:
+    """The texts again, of an array or of JSON."""
+    return tuple(json.loads(column) if isinstance(column, str) else column)
 
 
 def from_accelerators(accelerators: Sequence[Accelerator]) -> str:

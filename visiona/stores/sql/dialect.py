@@ -64,7 +64,10 @@ SQLITE = Dialect(
         "texts": "TEXT",
         "contains": "EXISTS (SELECT 1 FROM json_each({0}) WHERE value = {1})",
         "bytewise": "",
+        "any_of": "IN (SELECT value FROM json_each({0}))",
         "for_update": "",
+        "what_is_free": "",
+        "turn": "1",
         "postgresql": "--",
         "sqlite": "",
     },
@@ -94,7 +97,11 @@ POSTGRES = Dialect(
         # As an array, so that an index over the column's elements serves it.
         "contains": "{0} @> ARRAY[{1}]::text[]",
         "bytewise": 'COLLATE "C"',
+        "any_of": "= ANY ({0}::text[])",
         "for_update": "FOR NO KEY UPDATE",
+        "what_is_free": "FOR UPDATE SKIP LOCKED",
+        # Held until the end of the transaction. The name's hash is the lock's key.
+        "turn": "pg_advisory_xact_lock(hashtextextended('visiona {0}', 0))",
         "postgresql": "",
         "sqlite": "--",
     },

@@ -1,0 +1,3 @@
+-- Loses: nothing.
+
+@postgresql@ALTER TABLE devices ALTER COLUMN tags TYPE TEXT USING array_to_json(tags)::text;

@@ -1,0 +1,233 @@
+"""What a store call costs on each engine: how many a second, and how long one takes, alone and beside others.
+
+Every round asks each engine in turn, so that what else the machine does hits all alike; shown are medians of the
+rounds' rates, and latencies over all rounds. `asyncpg alone` is the same operations with the same SQL on a plain asyncio
+loop, with neither bridge nor deadlines nor retries: what the engine is measured against.
+"""
+
+import argparse
+import asyncio  # noqa: TID251  the reference is a plain asyncio loop
+import contextlib
+import itertools
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import trio
+from bare_postgres import opened as bare_opened
+from busy_loop import BUSY_SHARE, Busy, wait_under_load
+from processes import machine
+from store_calls import Call, Deed, World, chosen
+from store_engines import BARE, NAMES, Engine, Servers
+from visiona.stores.interfaces import Stores
+
+CALLERS = (1, 16)
+WARM = 40
+"""Calls before the clock runs: connections are opened, statements prepared."""
+
+Together = Callable[[int, Callable[[], Awaitable[None]]], Awaitable[None]]
+
+
+class Seen(NamedTuple):
+    """One measurement."""
+
+    rate: float
+    took: list[float]
+
+
+async def on_trio(callers: int, work: Callable[[], Awaitable[None]]) -> None:
+    async with trio.open_nursery() as nursery:
+        for _ in range(callers):
+            nursery.start_soon(work)
+
+
+async def on_asyncio(callers: int, work: Callable[[], Awaitable[None]]) -> None:
+    await asyncio.gather(*(work() for _ in range(callers)))
+
+
+async def ask(deeds: Iterator[Deed], callers: int, seconds: float, together: Together) -> Seen:
+    """Has so many callers do deeds, each one at a time, until the time is over or all are done."""
+    clock = time.perf_counter
+
+    async def phase(some: Iterator[Deed], until: float) -> list[float]:
+        took: list[float] = []
+
+        async def work() -> None:
+            for deed in some:
+                began = clock()
+                await deed()
+                ended = clock()
+                took.append(ended - began)
+                if ended >= until:
+                    return
+
+        await together(callers, work)
+        return took
+
+    await phase(itertools.islice(deeds, WARM), float("inf"))
+    began = clock()
+    took = await phase(deeds, began + seconds)
+    return Seen(len(took) / (clock() - began), took)
+
+
+class Bench:
+    """All measurements, and what they showed.
+
+    Attributes:
+        seen: by call, callers and engine.
+        busy: by engine.
+    """
+
+    def __init__(self, servers: Servers, names: list[str], calls: list[Call], seconds: float) -> None:
+        self._engines = [servers.engine(name) for name in names]
+        self._worlds = {engine.name: World() for engine in self._engines}
+        self._calls = calls
+        self._seconds = seconds
+        self.seen: dict[tuple[str, int, str], list[Seen]] = {}
+        self.busy: dict[str, list[Busy]] = {}
+
+    def run(self, number: int) -> None:
+        """One round, each engine in turn; every second round in reverse."""
+        for engine in self._engines if number % 2 == 0 else reversed(self._engines):
+            print(f"round {number + 1}: {engine.name}", file=sys.stderr)
+            if engine.name == BARE:
+                asyncio.run(self._round(engine, bare_opened(engine.settings), on_asyncio))
+            else:
+                trio.run(self._round, engine, engine.opened(), on_trio)
+
+    def run_busy(self, seconds: float) -> None:
+        """How long calls take on a loop that hardly has time for them."""
+        for engine in self._engines:
+            if engine.name != BARE:
+                print(f"busy loop: {engine.name}", file=sys.stderr)
+                trio.run(self._busy, engine, seconds)
+
+    async def _round(
+        self, engine: Engine, opening: contextlib.AbstractAsyncContextManager[Stores], together: Together
+    ) -> None:
+        async with opening as stores:
+            world = await self._world(engine, stores)
+            for call in self._calls:
+                for callers in CALLERS:
+                    async with call.deeds(stores, world) as deeds:
+                        seen = await ask(deeds, callers, self._seconds, together)
+                    self.seen.setdefault((call.name, callers, engine.name), []).append(seen)
+
+    async def _busy(self, engine: Engine, seconds: float) -> None:
+        async with engine.opened() as stores:
+            world = await self._world(engine, stores)
+            self.busy.setdefault(engine.name, []).append(await wait_under_load(stores, world, seconds))
+
+    async def _world(self, engine: Engine, stores: Stores) -> World:
+        world = self._worlds[engine.name]
+        if not engine.keeps:
+            world = self._worlds[engine.name] = World()
+        if not world.homes:
+            await world.fill(stores)
+        return world
+
+
+def quantile(values: list[float], share: float) -> float:
+    """In milliseconds."""
+    ordered = sorted(values)
+    return 1000 * ordered[int(share * (len(ordered) - 1))]
+
+
+def rows(bench: Bench) -> list[dict[str, Any]]:
+    """The figures of each call on each engine."""
+    found = []
+    for (call, callers, engine), many in bench.seen.items():
+        took = [each for seen in many for each in seen.took]
+        found.append(
+            {
+                "call": call,
+                "callers": callers,
+                "engine": engine,
+                "per_second": statistics.median(seen.rate for seen in many),
+                "p50_ms": quantile(took, 0.5),
+                "p99_ms": quantile(took, 0.99),
+                "measured": len(took),
+            }
+        )
+    return found
+
+
+def tables(results: list[dict[str, Any]], names: list[str]) -> Iterator[str]:
+    """Markdown: calls down, engines across, a table for each number of callers."""
+    found = {(row["call"], row["callers"], row["engine"]): row for row in results}
+    for callers in CALLERS:
+        yield ""
+        yield f"| {callers} caller{'s' if callers > 1 else ''}: calls/s, p50 / p99 ms | {' | '.join(names)} |"
+        yield "|---" * (len(names) + 1) + "|"
+        for call in dict.fromkeys(row["call"] for row in results):
+            cells = [found[call, callers, name] for name in names]
+            shown = [
+                f"{cell['per_second']:,.0f}, {ms(cell['p50_ms'])} / {ms(cell['p99_ms'])}" for cell in cells
+            ]
+            yield f"| {call} | {' | '.join(shown)} |"
+
+
+def ratios(results: list[dict[str, Any]]) -> Iterator[str]:
+    """The engine against the driver alone."""
+    found = {(row["call"], row["callers"], row["engine"]): row["per_second"] for row in results}
+    if not any(row["engine"] == BARE for row in results):
+        return
+    yield ""
+    yield f"| postgres : {BARE}, calls/s | {' | '.join(f'{callers} callers' for callers in CALLERS)} |"
+    yield "|---" * (len(CALLERS) + 1) + "|"
+    for call in dict.fromkeys(row["call"] for row in results):
+        shares = [found[call, callers, "postgres"] / found[call, callers, BARE] for callers in CALLERS]
+        yield f"| {call} | {' | '.join(f'{share:.2f}' for share in shares)} |"
+
+
+def busy_table(bench: Bench) -> Iterator[str]:
+    """Markdown: one line an engine."""
+    yield ""
+    yield f"| loop kept {BUSY_SHARE:.0%} busy | loop was busy | reads, p50 / p99 ms | writes, p50 / p99 ms | calls |"
+    yield "|---|---|---|---|---|"
+    for name, many in bench.busy.items():
+        reads = [each for busy in many for each in busy.reads]
+        writes = [each for busy in many for each in busy.writes]
+        share = statistics.median(busy.share for busy in many)
+        cells = [f"{ms(quantile(took, 0.5))} / {ms(quantile(took, 0.99))}" for took in (reads, writes)]
+        yield f"| {name} | {share:.0%} | {cells[0]} | {cells[1]} | {len(reads) + len(writes):,} |"
+
+
+def ms(value: float) -> str:
+    """Three figures are enough."""
+    return f"{value:.3f}" if value < 1 else f"{value:.1f}" if value < 100 else f"{value:.0f}"
+
+
+def main() -> None:
+    """Runs what the arguments ask for."""
+    parser = argparse.ArgumentParser(prog="scripts/bench stores", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=0.5, help="of each measurement")
+    parser.add_argument("--busy-seconds", type=float, default=10.0, help="on a busy loop; 0: none")
+    parser.add_argument("--engines", default=",".join(NAMES), help="those to measure, with commas between")
+    parser.add_argument("--only", default="", help="only calls whose name contains this; several with commas")
+    parser.add_argument("--json", type=Path, help="write the results there too")
+    options = parser.parse_args()
+    names = options.engines.split(",")
+    about = machine()
+    with tempfile.TemporaryDirectory(prefix="visiona-bench-") as folder, Servers(Path(folder)) as servers:
+        bench = Bench(servers, names, list(chosen(options.only)), options.seconds)
+        for number in range(options.rounds):
+            bench.run(number)
+        if options.busy_seconds:
+            bench.run_busy(options.busy_seconds)
+    results = rows(bench)
+    print(" · ".join(f"{name} {value}" for name, value in about.items()))
+    for line in [*tables(results, names), *ratios(results), *busy_table(bench)]:
+        print(line)
+    if options.json:
+        options.json.write_text(json.dumps({"machine": about, "results": results}, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -181,7 +181,7 @@ def test_a_secret_and_its_twin_together_are_a_fault(tmp_path: Path) -> None:
 def test_a_section_of_a_later_version_is_said_to_do_nothing_and_is_no_fault(tmp_path: Path) -> None:
     text = "".join(f"[{section}]\nurl = 'x'\n" for section in LATER)
     path = written(tmp_path, text)
-    environ = {"VISIONA_STORAGE_URL": "file:///models", "VISIONA_REDIS_URL": "redis://u:hush@h"}
+    environ = {"VISIONA_STORAGE_URL": "file:///models", "VISIONA_CLUSTER_KEY": "hush"}
     warnings = "\n".join(read(path, environ, None, ["cluster.nodes=3"]).warnings)
     for section in LATER:
         assert f"{path}: [{section}]: nothing reads it yet" in warnings
@@ -234,3 +234,12 @@ def test_p10_secrets_of_the_sign_in_come_as_credentials_and_are_never_in_a_fault
     assert "hush" not in f"{settings}"
     (fault,) = faults_of(None, {"VISIONA_SESSION_KEY": "hush"})
     assert fault == "[session] key must have at least 32 characters"
+
+
+def test_redis_is_a_section_of_its_own_and_the_stores_have_it() -> None:
+    settings = load(None, {"VISIONA_REDIS_URL": "redis://:hush@cache/1", "VISIONA_REDIS_POOL_SIZE": "3"})
+    assert settings.stores.redis.url == "redis://:hush@cache/1"
+    assert settings.stores.redis.pool_size == 3
+    faults = faults_of(None, {"VISIONA_REDIS_URL": "http://:hush@cache", "VISIONA_REDIS_POOL_SIZE": "0"})
+    assert [fault.partition(":")[0] for fault in faults] == ["redis.url", "redis.pool_size"]
+    assert "hush" not in "".join(faults)

@@ -1,7 +1,8 @@
 from pathlib import Path
 
 import pytest
-from visiona.stores.settings import StoreSettings
+from visiona.stores.redis_address import RedisAddress
+from visiona.stores.settings import RedisSettings, StoreSettings
 
 STATE = Path("/var/lib/visiona")
 
@@ -43,3 +44,37 @@ def test_postgresql_is_said_to_be_missing_and_no_password_is_repeated(url: str) 
     (fault,) = StoreSettings(url, STATE).check()
     assert "cannot use PostgreSQL yet" in fault
     assert "hush" not in fault
+
+
+def test_no_redis_is_the_default() -> None:
+    assert StoreSettings(None, STATE).redis == RedisSettings()
+    assert RedisSettings().check() == []
+    assert RedisSettings().address is None
+    assert RedisSettings("redis://cache/1").address == RedisAddress("cache", number=1)
+
+
+def test_every_fault_of_redis_is_told_at_once() -> None:
+    faults = RedisSettings("cache", pool_size=0, timeout_seconds=0, key_prefix="a b*").check()
+    assert [fault.partition(":")[0] for fault in faults] == [
+        "redis.url",
+        "redis.pool_size",
+        "redis.timeout_seconds",
+        "redis.key_prefix",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_fine"),
+    [
+        (RedisSettings(pool_size=1), True),
+        (RedisSettings(pool_size=100), True),
+        (RedisSettings(pool_size=101), False),
+        (RedisSettings(timeout_seconds=60), True),
+        (RedisSettings(timeout_seconds=61), False),
+        (RedisSettings(key_prefix="a" * 64), True),
+        (RedisSettings(key_prefix="a" * 65), False),
+        (RedisSettings(key_prefix="::"), False),
+    ],
+)
+def test_each_limit_of_redis_is_at_its_place(settings: RedisSettings, is_fine: bool) -> None:
+    assert (settings.check() == []) == is_fine

@@ -14,7 +14,7 @@ from visiona.config.values import NotThis, Value, convert
 from visiona.ops.health import HealthSettings
 from visiona.ops.logs import LogSettings
 from visiona.relay.settings import RelaySettings
-from visiona.stores.settings import StoreSettings
+from visiona.stores.settings import RedisSettings, StoreSettings
 from visiona.web.bff.settings import OidcSettings, SessionSettings
 from visiona.web.settings import WebSettings
 
@@ -144,7 +144,7 @@ def _settings(values: Mapping[str, Value], manager: ServiceManager) -> Settings:
         session=SessionSettings(**piece("session")),
         relay=RelaySettings(**piece("relay")),
         internal=InternalSettings(**piece("internal")),
-        stores=StoreSettings(state_dir=state_dir, **piece("database")),
+        stores=StoreSettings(state_dir=state_dir, redis=RedisSettings(**piece("redis")), **piece("database")),
         health=HealthSettings(**piece("health")),
         log=LogSettings(**piece("log")),
         manager=manager,
@@ -153,8 +153,9 @@ def _settings(values: Mapping[str, Value], manager: ServiceManager) -> Settings:
 
 def _check(settings: Settings) -> list[str]:
     faults: list[str] = []
+    elsewhere: Mapping[str, object] = {"database": settings.stores, "redis": settings.stores.redis}
     for section in SECTIONS:
-        piece: object = settings.stores if section == "database" else getattr(settings, section)
+        piece: object = elsewhere.get(section) or getattr(settings, section)
         check: Callable[[], list[str]] | None = getattr(piece, "check", None)
         found = check() if check is not None else []
         faults += [fault if fault.startswith(f"{section}.") else f"[{section}] {fault}" for fault in found]

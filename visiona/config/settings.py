@@ -12,7 +12,7 @@ from visiona.domain.listen import ListenAddress
 from visiona.ops.health import HealthSettings
 from visiona.ops.logs import LogSettings
 from visiona.relay.settings import RelaySettings
-from visiona.stores.settings import StoreSettings
+from visiona.stores.settings import RedisSettings, StoreSettings
 from visiona.web.bff.settings import OidcSettings, SessionSettings
 from visiona.web.settings import WebSettings
 
@@ -37,7 +37,7 @@ class Settings:
 
     Attributes:
         state_dir: the folder that is ours to write.
-        stores: section `[database]`.
+        stores: sections `[database]` and `[redis]`.
         manager: what the service manager told this process; nobody writes it in a file.
     """
 
@@ -60,13 +60,13 @@ SECTIONS: Mapping[str, type] = {
     "relay": RelaySettings,
     "internal": InternalSettings,
     "database": StoreSettings,
+    "redis": RedisSettings,
     "health": HealthSettings,
     "log": LogSettings,
 }
 """Section of the file → the class that declares its keys; a field is a key."""
 
 LATER: Mapping[str, str] = {
-    "redis": "Redis",
     "storage": "model files",
     "channels": "chat channels",
     "cluster": "several nodes",
@@ -74,8 +74,8 @@ LATER: Mapping[str, str] = {
 """Sections that have their name already and nothing that reads them yet → what for. They are warnings, not faults: one
 configuration may serve this release and a later one, and nobody should believe that they do something here."""
 
-NOT_KEYS = frozenset({"database.state_dir"})
-"""Fields that are filled from elsewhere: the state directory is one key above all sections."""
+NOT_KEYS = frozenset({"database.state_dir", "database.redis"})
+"""Fields that are filled from elsewhere: the state directory is one key above all sections, Redis is a section."""
 
-SECRETS = frozenset({"database.url", "oidc.client_secret", "session.key"})
+SECRETS = frozenset({"database.url", "redis.url", "oidc.client_secret", "session.key"})
 """Keys whose value is never shown; a URL can hold a password. Each has a `_FILE` twin and a systemd credential."""

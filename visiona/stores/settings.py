@@ -4,7 +4,63 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
+from visiona.stores.redis_address import NoAddress, RedisAddress, parsed
+
 DATABASE_FILE = "visiona.db"
+
+MAX_PREFIX_CHARACTERS = 64
+MAX_POOL_SIZE = 100
+MAX_TIMEOUT_SECONDS = 60.0
+"""Whoever waits for longer has gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class RedisSettings:
+    """Section `[redis]`: where people's sessions are kept, if not in the database.
+
+    Attributes:
+        url: `redis://[[user]:password@]host[:port][/number]`, `rediss://` with TLS; None for no Redis.
+        pool_size: connections at most; one question at a time on each.
+        timeout_seconds: how long one question may take, connecting included.
+        key_prefix: begins the name of every key of ours, so that others may use the same Redis.
+    """
+
+    url: str | None = None
+    pool_size: int = 8
+    timeout_seconds: float = 1.0
+    key_prefix: str = "visiona:"
+
+    def check(self) -> list[str]:
+        """Every fault at once, each a sentence that names the key."""
+        faults = []
+        if self.url is not None:
+            try:
+                parsed(self.url)
+            except NoAddress as error:
+                faults.append(f"redis.url: {error}")
+        if not 1 <= self.pool_size <= MAX_POOL_SIZE:
+            faults.append(f"redis.pool_size: write a number from 1 to {MAX_POOL_SIZE}")
+        if not 0 < self.timeout_seconds <= MAX_TIMEOUT_SECONDS:
+            faults.append(f"redis.timeout_seconds: write more than 0 and at most {MAX_TIMEOUT_SECONDS:g}")
+        if not self._is_prefix:
+            faults.append(
+                f"redis.key_prefix: write up to {MAX_PREFIX_CHARACTERS} letters, digits or any of : . _ -"
+            )
+        return faults
+
+    @property
+    def address(self) -> RedisAddress | None:
+        """Where it is; None for no Redis."""
+        return parsed(self.url) if self.url is not None else None
+
+    @property
+    def _is_prefix(self) -> bool:
+        rest = self.key_prefix.translate({ord(character): None for character in ":._-"})
+        is_plain = rest.isascii() and rest.isalnum()
+        return is_plain and len(self.key_prefix) <= MAX_PREFIX_CHARACTERS
+
+
+NO_REDIS = RedisSettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,11 +72,13 @@ class StoreSettings:
         state_dir: the folder that is ours to write.
         synchronous: `normal`: a crash of the program loses nothing, a power cut perhaps the last second;
             `full`: neither loses anything, and every write waits for the disk.
+        redis: section `[redis]`, checked by itself.
     """
 
     url: str | None
     state_dir: Path
     synchronous: str = "normal"
+    redis: RedisSettings = NO_REDIS
 
     def check(self) -> list[str]:
         """Every fault at once, each a sentence that names the key."""

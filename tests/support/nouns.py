@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 from visiona.domain.access import ALL_SCOPES, Actor, Role
 from visiona.domain.devices import Device, DeviceEvent, EventKind
-from visiona.domain.ids import DeviceId, EventId, SessionId, TokenId, UserId, WorkspaceId, uuid7
+from visiona.domain.ids import DeviceId, EventId, ModelId, SessionId, TokenId, UserId, WorkspaceId, uuid7
+from visiona.domain.models import Model, ModelSource, ModelStatus
 from visiona.domain.pairing import PAIRING_TOKEN_TTL, PairingToken
 from visiona.domain.sessions import DEFAULT_LIMITS, UserSession
 from visiona.domain.tokens import SESSION_TOKEN_TTL, AccessToken, SessionToken
@@ -76,6 +77,22 @@ class Home:
             updated_at=created_at,
         )
 
+    def model(self, *, chips: tuple[str, ...] = ("KL520",), created_at: datetime = NOW) -> Model:
+        return Model(
+            id=ModelId(new_id()),
+            workspace_id=self.workspace.id,
+            user_id=self.user.id,
+            name="yolo",
+            version="1",
+            target_chips=chips,
+            file_size=1,
+            sha256=new_hash(),
+            source=ModelSource.UPLOADED,
+            status=ModelStatus.READY,
+            created_at=created_at,
+            updated_at=created_at,
+        )
+
     def access_token(self, *, created_at: datetime = NOW, expires_at: datetime | None = None) -> AccessToken:
         return AccessToken(
             id=TokenId(new_id()),
@@ -139,6 +156,23 @@ class Home:
             created_at=created_at,
             expires_at=created_at + ttl,
         )
+
+
+def a_builtin_model(*, chips: tuple[str, ...] = ("KL520",)) -> Model:
+    return Model(
+        id=ModelId(new_id()),
+        workspace_id=None,
+        user_id=None,
+        name="yolo",
+        version="1",
+        target_chips=chips,
+        file_size=1,
+        sha256=new_hash(),
+        source=ModelSource.BUILTIN,
+        status=ModelStatus.READY,
+        created_at=NOW,
+        updated_at=NOW,
+    )
 
 
 def an_event(device: Device, *, at: datetime = NOW, kind: EventKind = EventKind.CONNECTED) -> DeviceEvent:

@@ -9,6 +9,7 @@ from visiona.stores.inline import run_inline
 from visiona.stores.interfaces import Ping, Tx
 from visiona.stores.kept_sessions import KeptPendingLogins, KeptSessions
 from visiona.stores.memory.devices import MemoryDeviceEvents, MemoryDevices
+from visiona.stores.memory.models import MemoryModels
 from visiona.stores.memory.notices import MemoryNotices
 from visiona.stores.memory.one_time_links import MemoryOneTimeLinks
 from visiona.stores.memory.people import MemoryUsers, MemoryWorkspaces
@@ -31,6 +32,7 @@ class MemoryTx:
         self.session_tokens = MemorySessionTokens(state)
         self.devices = MemoryDevices(state)
         self.device_events = MemoryDeviceEvents(state)
+        self.models = MemoryModels(state)
         self.notices = MemoryNotices(state)
         self.identities = MemoryIdentities(state)
         self.user_sessions = MemoryUserSessions(state)

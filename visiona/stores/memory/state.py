@@ -3,7 +3,8 @@
 from datetime import datetime, timedelta
 
 from visiona.domain.devices import Device, DeviceEvent
-from visiona.domain.ids import DeviceId, EventId, SessionId, TokenId, UserId, WorkspaceId
+from visiona.domain.ids import DeviceId, EventId, ModelId, SessionId, TokenId, UserId, WorkspaceId
+from visiona.domain.models import Model
 from visiona.domain.notices import Notice
 from visiona.domain.one_time_links import OneTimeLink
 from visiona.domain.pairing import PairingToken
@@ -31,6 +32,7 @@ class State:
         self.session_tokens_by_hash: Table[str, TokenId] = Table(self.journal)
         self.devices: Table[DeviceId, Device] = Table(self.journal)
         self.device_events: Table[EventId, DeviceEvent] = Table(self.journal)
+        self.models: Table[ModelId, Model] = Table(self.journal)
         self.identities: Table[tuple[str, str], Identity] = Table(self.journal)
         self.user_sessions: Table[SessionId, UserSession] = Table(self.journal)
         self.user_sessions_by_hash: Table[str, SessionId] = Table(self.journal)
@@ -62,6 +64,11 @@ def need_ttl(created_at: datetime, expires_at: datetime | None, longest: timedel
 def need_new(is_new: bool, about: str) -> None:
     """Raises StoreConflict where there is one already."""
     _need(is_new, about)
+
+
+def need_other(kept: bool) -> None:
+    """Raises StoreConflict for a promise that has no name."""
+    _need(kept, "other")
 
 
 def _need(kept: bool, about: str) -> None:

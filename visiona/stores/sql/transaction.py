@@ -5,6 +5,7 @@ from visiona.stores.sql.device_events import SqlDeviceEvents
 from visiona.stores.sql.devices import SqlDevices
 from visiona.stores.sql.engine import SqlTransaction
 from visiona.stores.sql.identities import SqlIdentities
+from visiona.stores.sql.models import SqlModels
 from visiona.stores.sql.notices import SqlNotices
 from visiona.stores.sql.one_time_links import SqlOneTimeLinks
 from visiona.stores.sql.pairing_tokens import SqlPairingTokens
@@ -26,6 +27,7 @@ class SqlTx:
         self.session_tokens = SqlSessionTokens(tx)
         self.devices = SqlDevices(tx)
         self.device_events = SqlDeviceEvents(tx)
+        self.models = SqlModels(tx)
         self.notices = SqlNotices(tx)
         self.identities = SqlIdentities(tx)
         self.user_sessions = SqlUserSessions(tx)

@@ -1,11 +1,15 @@
 """The port between SQL texts and a database.
 
-Texts write their values as `$1`, `$2` …; a row is a tuple in the order of the SELECT list.
+Texts write their values as `$1`, `$2` …; a row is a tuple in the order of the SELECT list. A word between @ signs
+(dialect.py) is spelled by the database's side of the port.
 """
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
-Value = str | int | float | bool | bytes | None
+from visiona.stores.sql.columns import Texts
+
+Value = str | int | float | bool | bytes | Texts | None
 Row = tuple[Any, ...]
 
 
@@ -27,4 +31,8 @@ class SqlTransaction(Protocol):
 
     async def execute(self, sql: str, *values: Value) -> int:
         """How many rows were written."""
+        ...
+
+    async def execute_many(self, sql: str, rows: Sequence[tuple[Value, ...]]) -> None:
+        """As `execute` for each of the rows in their order, and all of it in one go where that is faster."""
         ...

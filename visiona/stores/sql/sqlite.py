@@ -8,7 +8,7 @@ programs (`PRAGMA data_version`). Locks of other programs are waited for outside
 import logging
 import random
 import sqlite3
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,6 +19,7 @@ from visiona.stores.inline import run_inline
 from visiona.stores.interfaces import Ping, Tx
 from visiona.stores.kept_sessions import KeptPendingLogins, KeptSessions
 from visiona.stores.sessions import PendingLoginStore, SessionStore
+from visiona.stores.sql.dialect import SQLITE
 from visiona.stores.sql.engine import Row, Value
 from visiona.stores.sql.sqlite_errors import code_name, is_busy, primary_code, translated
 from visiona.stores.sql.sqlite_file import connect
@@ -57,11 +58,15 @@ class SqliteTransaction:
     async def execute(self, sql: str, *values: Value) -> int:
         return self._run(sql, values).rowcount
 
+    async def execute_many(self, sql: str, rows: Sequence[tuple[Value, ...]]) -> None:
+        for values in rows:
+            self._run(sql, values)
+
     def _run(self, sql: str, values: tuple[Value, ...]) -> sqlite3.Cursor:
         if not self._is_open:
             raise RuntimeError("this transaction has ended")
         try:
-            return self._connection.execute(sql, dict(zip(_PLACES, values, strict=False)))
+            return self._connection.execute(SQLITE.spell(sql), dict(zip(_PLACES, values, strict=False)))
         except sqlite3.Error as error:
             if primary_code(error) == sqlite3.SQLITE_READONLY and not self._may_write:
                 raise RuntimeError("an operation that reads may not write") from error

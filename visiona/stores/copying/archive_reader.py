@@ -1,0 +1,120 @@
+"""Reading a backup, which may be cut off, damaged, somebody else's, or of a time to come.
+
+Members are asked for by names of ours and read as streams; nothing is ever unpacked under a name from the file.
+"""
+
+import hashlib
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+
+from visiona.stores.copying import manifest
+from visiona.stores.copying.errors import CopyRefused, damaged
+from visiona.stores.copying.loading import source_tables
+from visiona.stores.copying.rows import BATCH_ROWS, Digest, Row, from_line
+from visiona.stores.copying.tables import Table
+from visiona.stores.errors import SchemaMismatch
+from visiona.stores.sql.migrate import Applied
+
+MAX_LINE_BYTES = 16 * 1024 * 1024
+"""Of one row; the longest that the server makes have some hundred kilobytes."""
+
+MAX_STATE_FILE_BYTES = 1024 * 1024
+
+_DAMAGES = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError, RuntimeError, ValueError)
+"""What zipfile raises for files that are not as it wrote them."""
+
+
+class Archive:
+    """See ends.Source."""
+
+    def __init__(self, name: str, archive: zipfile.ZipFile) -> None:
+        self.name = name
+        self._archive = archive
+        self.manifest = manifest.from_json(self._small(manifest.NAME, manifest.MAX_BYTES))
+        self._promised = {table.name: table.digest for table in self.manifest.tables}
+
+    @property
+    def engine(self) -> str:
+        return self.manifest.engine
+
+    @property
+    def applied(self) -> Sequence[Applied]:
+        return self.manifest.schema
+
+    def count(self, table: Table) -> int:
+        return self._promised[table.name].rows
+
+    def promised(self, table: Table) -> Digest | None:
+        return self._promised[table.name]
+
+    def batches(self, table: Table) -> Iterator[list[Row]]:
+        kinds = table.kinds
+        try:
+            with self._archive.open(f"tables/{table.name}.ndjson") as member:
+                lines = iter(lambda: member.readline(MAX_LINE_BYTES), b"")
+                while rows := [from_line(line, kinds) for line in islice(lines, BATCH_ROWS)]:
+                    yield rows
+        except _DAMAGES as error:
+            raise damaged(f"its {table.name} cannot be read") from error
+
+    def state_files(self) -> Mapping[str, bytes]:
+        """The files of the state directory, by their names."""
+        found = {
+            name: self._small(f"state/{name}", MAX_STATE_FILE_BYTES) for name in self.manifest.state_files
+        }
+        for name, content in found.items():
+            if hashlib.sha256(content).hexdigest() != self.manifest.state_files[name]:
+                raise damaged(f"its {name} is not the one that was written")
+        return found
+
+    def _small(self, name: str, max_bytes: int) -> bytes:
+        try:
+            with self._archive.open(name) as member:
+                content = member.read(max_bytes + 1)
+        except KeyError as error:
+            raise CopyRefused("the file is no backup of visiona", code="BACKUP_FOREIGN") from error
+        except _DAMAGES as error:
+            raise damaged(f"its {name} cannot be read") from error
+        if len(content) > max_bytes:
+            raise damaged(f"its {name} is far too long")
+        return content
+
+
+@contextmanager
+def open_archive(path: Path) -> Iterator[Archive]:
+    """Opens a backup and sees that it is one of ours, and of a schema that this program knows.
+
+    Raises:
+        CopyRefused: it is not.
+        OSError: it cannot be read.
+    """
+    try:
+        opened = zipfile.ZipFile(path)
+    except _DAMAGES as error:
+        with path.open("rb") as file:
+            is_ours = file.read(4) == b"PK\x03\x04"
+        if is_ours:
+            raise damaged("it is cut off, or its end is broken") from error
+        raise CopyRefused("the file is no backup of visiona", code="BACKUP_FOREIGN") from error
+    with opened:
+        archive = Archive(str(path), opened)
+        _check_tables(archive)
+        yield archive
+
+
+def _check_tables(archive: Archive) -> None:
+    try:
+        tables = source_tables(archive)
+    except SchemaMismatch as error:
+        raise CopyRefused(
+            f"the backup was written by another visiona ({archive.manifest.program}) with a schema that this one"
+            " does not know; restore it with that version",
+            code="BACKUP_NEWER",
+        ) from error
+    found = [(table.name, table.columns) for table in archive.manifest.tables]
+    if found != [(table.name, table.column_names) for table in tables]:
+        raise damaged("its manifest names other tables than its schema has")

@@ -1,0 +1,101 @@
+"""Writing a backup: whole or not at all, and for its owner alone."""
+
+import hashlib
+import os
+import secrets
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from visiona.stores.copying import manifest
+from visiona.stores.copying.archive_reader import open_archive
+from visiona.stores.copying.ends import Progress, Source
+from visiona.stores.copying.errors import CopyRefused
+from visiona.stores.copying.loading import digest_of, source_tables
+from visiona.stores.copying.manifest import Manifest, TableEntry
+from visiona.stores.copying.rows import Digesting, to_lines
+from visiona.stores.copying.tables import Table
+
+
+def write_archive(
+    path: Path,
+    source: Source,
+    state_files: Mapping[str, bytes],
+    progress: Progress,
+    *,
+    program: str,
+    created_at: datetime,
+    overwrites: bool,
+) -> Manifest:
+    """Writes a backup, reads it again, and only then gives it its name.
+
+    Args:
+        path: where to.
+        source: what to keep.
+        state_files: what else to keep: names and contents.
+        progress: told of each row twice: when it was written and when it was read again.
+        program: the version of this program.
+        created_at: now.
+        overwrites: whether a file of this name may be there, and is replaced.
+
+    Raises:
+        CopyRefused: there is a file of this name, or what was read again is not what was written.
+        OSError: it cannot be written there.
+    """
+    if not overwrites and path.exists():
+        raise CopyRefused(f"{path} exists; choose another name, or --overwrite it", code="EXISTS")
+    tables = source_tables(source)
+    progress.begin(2 * sum(source.count(table) for table in tables))
+    with _draft(path) as draft:
+        with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as archive:
+            entries = [_write_table(archive, source, table, progress) for table in tables]
+            for name, content in state_files.items():
+                archive.writestr(f"state/{name}", content)
+            checksums = {name: hashlib.sha256(content).hexdigest() for name, content in state_files.items()}
+            written = Manifest(
+                program, source.engine, created_at, tuple(source.applied), tuple(entries), checksums
+            )
+            archive.writestr(manifest.NAME, manifest.to_json(written))
+        with open_archive(draft) as again:
+            for table in source_tables(again):
+                digest_of(again, table, progress)
+    return written
+
+
+def _write_table(archive: zipfile.ZipFile, source: Source, table: Table, progress: Progress) -> TableEntry:
+    digesting = Digesting()
+    with archive.open(f"tables/{table.name}.ndjson", "w", force_zip64=True) as member:
+        for rows in source.batches(table):
+            lines = to_lines(rows)
+            member.write(lines)
+            digesting.add(lines, len(rows))
+            progress.step(len(rows))
+    return TableEntry(table.name, table.column_names, digesting.so_far())
+
+
+@contextmanager
+def _draft(path: Path) -> Iterator[Path]:
+    """A private file beside it, which takes its name when this ends well and goes when it does not."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        try:
+            yield draft
+            _sync(draft)
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+        _sync(path.parent)
+    except OSError as error:
+        # A person knows the file, not its draft.
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -12,7 +12,7 @@ from visiona.domain.access import ALL_SCOPES, Actor, Scope
 from visiona.domain.devices import Device
 from visiona.domain.ids import DeviceId, TokenId, UserId
 from visiona.domain.sessions import SessionLimits
-from visiona.integrations.interface import ProviderUnavailable
+from visiona.integrations.interface import IdentityProvider, ProviderUnavailable
 from visiona.ops.health import HealthBoard
 from visiona.relay.registry import LiveTunnel, Registry
 from visiona.services.devices import list_all_devices
@@ -162,6 +162,7 @@ class World:
     stores: Stores = field(default_factory=MemoryStores)
     now: HandClock = field(default_factory=HandClock)
     settings: WebSettings = field(default_factory=WebSettings)
+    provider: IdentityProvider = field(default_factory=NoProvider)  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         self.registry = Registry(now=self.now)
@@ -182,7 +183,7 @@ class World:
             self.callers,
             bff_routes(
                 self.stores,
-                NoProvider(),
+                self.provider,
                 place,
                 self.revoking,
                 self.cookie,

@@ -95,7 +95,7 @@ async def test_t45_the_token_of_a_disabled_users_device_is_revoked(stores: Store
     text, session = await a_session(stores, home)
     await users.disable_user(stores, home.user.id, NOW)
     assert await identify_session_token(stores, text, NOW) == RevokedToken()
-    await users.enable_user(stores, home.user.id)
+    await users.enable_user(stores, home.user.id, NOW)
     assert await identify_session_token(stores, text, NOW) == session
 
 

@@ -104,7 +104,7 @@ async def test_a14_a_disabled_users_sessions_are_over_for_good(stores: Stores) -
     await disable_user(stores, done.user.id, NOW)
     with pytest.raises(NotSignedIn):
         await identify_session(stores, done.text, NOW)
-    await enable_user(stores, done.user.id)
+    await enable_user(stores, done.user.id, NOW)
     with pytest.raises(NotSignedIn):
         await identify_session(stores, done.text, NOW)
 
@@ -120,12 +120,13 @@ async def test_a14_a_session_that_outlived_its_user_is_good_for_nothing(
 
     with monkeypatch.context() as patch:
         patch.setattr(stores.sessions, "delete_of_user", down)
+        assert await disable_user(stores, done.user.id, NOW)
         with pytest.raises(StoreUnavailable):
-            await disable_user(stores, done.user.id, NOW)
+            await enable_user(stores, done.user.id, NOW)
     assert await session_or_none(stores, done.text, NOW) is not None
     with pytest.raises(NotSignedIn):
         await identify_session(stores, done.text, NOW)
-    assert not await disable_user(stores, done.user.id, NOW)
+    assert await enable_user(stores, done.user.id, NOW)
     assert await session_or_none(stores, done.text, NOW) is None
 
 

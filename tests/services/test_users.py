@@ -86,8 +86,8 @@ async def test_t45_disabling_tells_whoever_serves_once(stores: Stores, home: Hom
 
 async def test_enabling_undoes_it(stores: Stores, home: Home) -> None:
     await users.disable_user(stores, home.user.id, NOW)
-    assert await users.enable_user(stores, home.user.id)
-    assert not await users.enable_user(stores, home.user.id)
+    assert await users.enable_user(stores, home.user.id, LATER)
+    assert not await users.enable_user(stores, home.user.id, LATER)
     assert await users.find_user(stores, home.user.id) == home.user
 
 
@@ -102,6 +102,6 @@ async def test_nobody_cannot_be_changed(stores: Stores) -> None:
     with pytest.raises(NotFound):
         await users.disable_user(stores, NOBODY, NOW)
     with pytest.raises(NotFound):
-        await users.enable_user(stores, NOBODY)
+        await users.enable_user(stores, NOBODY, NOW)
     with pytest.raises(NotFound):
         await users.set_password(stores, NOBODY, "hash", NOW)

@@ -119,7 +119,7 @@ async def _set_disabled(email: str, stores: Stores, *, disabled: bool) -> tuple[
     user = await find_user(stores, email)
     if disabled:
         return user, await disable_user(stores, user.id, now())
-    return user, await enable_user(stores, user.id)
+    return user, await enable_user(stores, user.id, now())
 
 
 def _password(*, from_stdin: bool) -> str:

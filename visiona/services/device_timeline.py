@@ -19,6 +19,7 @@ from visiona.domain.devices import (
 from visiona.domain.ids import DeviceId, EventId
 from visiona.domain.labels import label, label_or_none
 from visiona.services.minting import mint_id
+from visiona.stores.devices import Sighting
 from visiona.stores.interfaces import Stores, Tx
 
 
@@ -58,10 +59,12 @@ async def record(stores: Stores, reports: Sequence[Report]) -> None:
     """Writes reports in their order, in one transaction; raises StoreUnavailable, and then none is written."""
 
     async def write(tx: Tx) -> None:
-        for report in reports:
-            await _record_one(tx, report)
-        for device_id in {report.device_id for report in reports}:
-            await tx.device_events.trim(device_id, MAX_EVENTS_PER_DEVICE)
+        # Few questions however many reports there are: on a database elsewhere each one takes its time.
+        known = await tx.devices.lock_known(sorted({report.device_id for report in reports}))
+        told = [report for report in reports if report.device_id in known]
+        await tx.devices.note_sightings([seen for report in told if (seen := _sighting_or_none(report))])
+        await tx.device_events.append(*map(_event, told))
+        await tx.device_events.trim(sorted(known), MAX_EVENTS_PER_DEVICE)
 
     if reports:
         await stores.write(write)
@@ -104,24 +107,29 @@ async def record_inventory(
     return await stores.write(replace)
 
 
-async def _record_one(tx: Tx, report: Report) -> None:
-    device = await tx.devices.get_or_none(report.device_id)
-    if device is None:
-        return
-    event_id = EventId(mint_id(report.at))
+def _sighting_or_none(report: Report) -> Sighting | None:
+    """What changes on the device's own record."""
     match report:
         case Connected(device_id, at, version, instance):
             version, instance = label_or_none(version, 64), label_or_none(instance, 128)
-            await tx.devices.set_connected(device_id, at, version, instance)
-            event = DeviceEvent(event_id, device_id, EventKind.CONNECTED, at, detail=version)
+            return Sighting(device_id, at, agent_version=version, instance=instance)
+        case Disconnected(device_id, at, cause, detail) if cause is not Cause.REPLACED:
+            return Sighting(device_id, at, cause, label_or_none(detail))
+    return None
+
+
+def _event(report: Report) -> DeviceEvent:
+    """What its timeline says."""
+    event_id = EventId(mint_id(report.at))
+    match report:
+        case Connected(device_id, at, version):
+            return DeviceEvent(
+                event_id, device_id, EventKind.CONNECTED, at, detail=label_or_none(version, 64)
+            )
         case Disconnected(device_id, at, cause, detail):
-            detail = label_or_none(detail)
-            if cause is not Cause.REPLACED:
-                await tx.devices.set_disconnected(device_id, at, cause, detail)
-            event = DeviceEvent(event_id, device_id, EventKind.DISCONNECTED, at, cause, detail)
+            return DeviceEvent(event_id, device_id, EventKind.DISCONNECTED, at, cause, label_or_none(detail))
         case Alarmed(device_id, at, detail):
-            event = DeviceEvent(event_id, device_id, EventKind.ALARM, at, detail=label(detail))
-    await tx.device_events.append(event)
+            return DeviceEvent(event_id, device_id, EventKind.ALARM, at, detail=label(detail))
 
 
 def _readable(accelerator: Accelerator) -> Accelerator:

@@ -89,8 +89,7 @@ async def rename_and_tag(
     new_tags = labels.tags(tuple(tags)) if tags is not None else None
 
     async def change(tx: Tx) -> Device:
-        device = await _visible(tx, actor, device_id)
-        actor.need_admin(device.workspace_id)
+        device = await _held(tx, actor, device_id)
         chosen = new_name or device.name
         await tx.devices.set_label(device_id, chosen, new_tags if new_tags is not None else device.tags, now)
         if chosen != device.name:
@@ -109,9 +108,7 @@ async def unpair(stores: Stores, actor: Actor, device_id: DeviceId, now: datetim
     """
 
     async def end(tx: Tx) -> Unpaired:
-        device = await _visible(tx, actor, device_id)
-        actor.need_admin(device.workspace_id)
-        return await _end(tx, device, now)
+        return await _end(tx, await _held(tx, actor, device_id), now)
 
     return await stores.write(end)
 
@@ -120,7 +117,7 @@ async def remove_device(stores: Stores, device_id: DeviceId, now: datetime) -> U
     """As `unpair`, for the operator; raises NotFound."""
 
     async def end(tx: Tx) -> Unpaired:
-        return await _end(tx, await _existing(tx, device_id), now)
+        return await _end(tx, await _existing(tx, device_id, is_held=True), now)
 
     return await stores.write(end)
 
@@ -153,15 +150,23 @@ async def device_events(
     return page_of(await stores.read(page), size, _event_position)
 
 
-async def _visible(tx: Tx, actor: Actor, device_id: DeviceId) -> Device:
-    device = await _existing(tx, device_id)
+async def _held(tx: Tx, actor: Actor, device_id: DeviceId) -> Device:
+    """The device, for the caller alone to change until the transaction ends."""
+    device = await _visible(tx, actor, device_id, is_held=True)
+    actor.need_admin(device.workspace_id)
+    return device
+
+
+async def _visible(tx: Tx, actor: Actor, device_id: DeviceId, *, is_held: bool = False) -> Device:
+    device = await _existing(tx, device_id, is_held=is_held)
     if device.workspace_id not in actor.workspaces:
         raise NotFound("there is no such device")
     return device
 
 
-async def _existing(tx: Tx, device_id: DeviceId) -> Device:
-    device = await tx.devices.get_or_none(device_id) if is_uuid(device_id) else None
+async def _existing(tx: Tx, device_id: DeviceId, *, is_held: bool = False) -> Device:
+    look_up = tx.devices.lock_or_none if is_held else tx.devices.get_or_none
+    device = await look_up(device_id) if is_uuid(device_id) else None
     if device is None or device.deleted_at is not None:
         raise NotFound("there is no such device")
     return device
@@ -169,9 +174,9 @@ async def _existing(tx: Tx, device_id: DeviceId) -> Device:
 
 async def _end(tx: Tx, device: Device, now: datetime) -> Unpaired:
     await tx.devices.delete(device.id, now)
-    session_tokens = await tx.session_tokens.revoke_of_device(device.id, now)
     # Used up, all of them: only their listing changes, so they are not counted.
     await tx.pairing_tokens.revoke_of_device(device.id, now)
+    session_tokens = await tx.session_tokens.revoke_of_device(device.id, now)
     await tx.device_events.append(DeviceEvent(EventId(mint_id(now)), device.id, EventKind.UNPAIRED, now))
     for token_id in session_tokens:
         await tx.notices.append(NoticeKind.SESSION_TOKEN_REVOKED, token_id, now)

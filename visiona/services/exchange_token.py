@@ -19,6 +19,7 @@ from visiona.domain.notices import NoticeKind
 from visiona.domain.pairing import Expired, PairingToken, Redeemable, Revoked, Used, judge, may_replay
 from visiona.domain.tokens import SESSION_TOKEN_TTL, SessionToken, TokenKind, token_hash, token_prefix
 from visiona.domain.users import User, account_of
+from visiona.services.afresh import OvertakenError, write_afresh
 from visiona.services.minting import mint_id, mint_token
 from visiona.stores.interfaces import Stores, Tx
 
@@ -88,7 +89,8 @@ async def exchange(
     if hashed is None:
         raise _refusal(None, now)
     attempt = _Attempt(hashed, _replay_hash(idempotency_key), (claims or DeviceClaims()).checked(), now)
-    return await stores.write(attempt.run)
+    # Two units of one serial number, or an exchange and its repetition, at once: whoever comes second sees the first.
+    return await write_afresh(stores, attempt.run, "serial_number")
 
 
 class _Attempt:
@@ -105,11 +107,14 @@ class _Attempt:
         if token is None:
             raise _refusal(None, self.now)
         user = await self._user(tx, token)
-        if await tx.pairing_tokens.consume(self.hashed, self.now, self.replay_hash):
-            device_id = await self._device(tx, token)
-            await tx.pairing_tokens.set_device(token.id, device_id)
-        else:
+        if not isinstance(judge(token, self.now), Redeemable):
             device_id = await self._device_of_lost_answer(tx, token)
+        else:
+            known = await self._known_device(tx, token)
+            if not await tx.pairing_tokens.consume(self.hashed, self.now, self.replay_hash):
+                raise OvertakenError
+            device_id = await self._device(tx, token, known)
+            await tx.pairing_tokens.set_device(token.id, device_id)
         return await self._session(tx, token, user, device_id)
 
     async def _user(self, tx: Tx, token: PairingToken) -> User:
@@ -120,11 +125,16 @@ class _Attempt:
             raise PairingRefused("this pairing token was revoked", code="PAIRING_TOKEN_REVOKED")
         return user
 
-    async def _device(self, tx: Tx, token: PairingToken) -> DeviceId:
-        """The device of this serial number, or a new one."""
-        claims, known = self.claims, None
-        if claims.serial_number is not None:
-            known = await tx.devices.by_serial_or_none(token.workspace_id, claims.serial_number)
+    async def _known_device(self, tx: Tx, token: PairingToken) -> Device | None:
+        """The device of this serial number, held."""
+        if self.claims.serial_number is None:
+            return None
+        known = await tx.devices.by_serial_or_none(token.workspace_id, self.claims.serial_number)
+        return await _held_or_none(tx, known.id) if known is not None else None
+
+    async def _device(self, tx: Tx, token: PairingToken, known: Device | None) -> DeviceId:
+        """The known device, paired again, or a new one."""
+        claims = self.claims
         if known is None:
             device_id = await self._new_device(tx, token)
             await self._note(tx, device_id, EventKind.PAIRED)
@@ -159,8 +169,8 @@ class _Attempt:
         """The device that this very exchange made a moment ago, whose answer was lost; else refuses."""
         if not may_replay(token, self.replay_hash, self.now) or token.device_id is None:
             raise _refusal(token, self.now)
-        device = await tx.devices.get_or_none(token.device_id)
-        if device is None or device.deleted_at is not None:
+        device = await _held_or_none(tx, token.device_id)
+        if device is None:
             raise _refusal(token, self.now)
         await self._end(tx, await tx.session_tokens.revoke_of_pairing_token(token.id, self.now))
         return device.id
@@ -192,6 +202,12 @@ class _Attempt:
         )
 
 
+async def _held_or_none(tx: Tx, device_id: DeviceId) -> Device | None:
+    """The device, for this transaction alone to change; None for one that was unpaired."""
+    device = await tx.devices.lock_or_none(device_id)
+    return device if device is not None and device.deleted_at is None else None
+
+
 def _replay_hash(idempotency_key: str | None) -> str | None:
     return (
         hashlib.sha256(idempotency_key.encode("ascii")).hexdigest() if idempotency_key is not None else None
@@ -208,5 +224,5 @@ def _refusal(token: PairingToken | None, now: datetime) -> PairingRefused:
             return PairingRefused(
                 "this pairing token has expired; make a new one", code="PAIRING_TOKEN_EXPIRED"
             )
-        case Used() | Redeemable():  # Redeemable: somebody took it between our reading and our update
+        case Used() | Redeemable():
             return PairingRefused("this pairing token was used already", code="PAIRING_TOKEN_USED")

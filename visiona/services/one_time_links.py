@@ -13,7 +13,7 @@ from visiona.domain.one_time_links import ONE_TIME_LINK_TTL, LinkPurpose, OneTim
 from visiona.domain.tokens import TokenKind, token_hash
 from visiona.domain.users import User, normalised_email
 from visiona.services.minting import mint_id, mint_token
-from visiona.services.users import add_account
+from visiona.services.users import add_account, write_ending_sessions
 from visiona.stores.errors import StoreConflict
 from visiona.stores.interfaces import Stores, Tx
 
@@ -37,6 +37,7 @@ async def mint_first_admin_link(stores: Stores, now: datetime) -> MintedLink | N
     minted = _minted(LinkPurpose.FIRST_ADMIN, None, now)
 
     async def mint(tx: Tx) -> bool:
+        await tx.one_time_links.take_turns()
         if await tx.users.any_with_password():
             return False
         await tx.one_time_links.end(LinkPurpose.FIRST_ADMIN, None, now)
@@ -51,7 +52,7 @@ async def mint_sign_in_link(stores: Stores, user_id: UserId, now: datetime) -> M
     minted = _minted(LinkPurpose.SIGN_IN, user_id, now)
 
     async def mint(tx: Tx) -> None:
-        user = await tx.users.get_or_none(user_id)
+        user = await tx.users.lock_or_none(user_id)
         if user is None:
             raise NotFound("there is no such account")
         if user.disabled_at is not None:
@@ -93,11 +94,13 @@ async def redeem_first_admin_link(
     user = User(UserId(mint_id(now)), address, shown, password_hash, True, now, None)
 
     async def redeem(tx: Tx) -> None:
+        await tx.one_time_links.take_turns()
         link = await _live_or_none(tx, text, LinkPurpose.FIRST_ADMIN, now)
         if link is None or await tx.users.any_with_password():
             raise Gone(_GONE)
-        await tx.one_time_links.consume(link.hash, now)
         await add_account(tx, user)
+        if not await tx.one_time_links.consume(link.hash, now):
+            raise Gone(_GONE)
 
     try:
         await stores.write(redeem)
@@ -118,19 +121,25 @@ async def redeem_sign_in_link(stores: Stores, text: str, password_hash: str | No
     """
 
     async def redeem(tx: Tx) -> User:
-        user = await _user_or_none(tx, text, now)
-        if user is None:
+        named = await _user_or_none(tx, text, now)
+        user = await tx.users.lock_or_none(named.id) if named is not None else None
+        if (
+            user is None
+            or user.disabled_at is not None
+            or not await tx.one_time_links.consume(_hash(text), now)
+        ):
             raise Gone(_GONE)
-        await tx.one_time_links.consume(_hash(text), now)
         if password_hash is None:
             return user
         await tx.users.set_password_hash(user.id, password_hash)
         return replace(user, password_hash=password_hash)
 
-    user = await stores.write(redeem)
-    if password_hash is not None:
-        await stores.sessions.delete_of_user(user.id, now)
-    return user
+    if password_hash is None:
+        return await stores.write(redeem)
+    known = await user_of_link(stores, text, now)
+    if known is None:
+        raise Gone(_GONE)
+    return await write_ending_sessions(stores, known.id, redeem, now)
 
 
 async def _user_or_none(tx: Tx, text: str, now: datetime) -> User | None:

@@ -75,6 +75,7 @@ async def create_pairing_token(
     )
 
     async def add(tx: Tx) -> None:
+        await tx.users.lock_or_none(actor.user_id)
         if await tx.pairing_tokens.count_live(actor.user_id, now) >= MAX_LIVE_PER_USER:
             raise TooMany(
                 f"{MAX_LIVE_PER_USER} pairing tokens wait to be used; use or revoke one",

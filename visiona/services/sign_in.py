@@ -20,12 +20,15 @@ from visiona.domain.sessions import (
     secret_hash,
 )
 from visiona.domain.users import User, normalised_email
+from visiona.services.afresh import write_afresh
 from visiona.services.minting import mint_id, mint_secret
 from visiona.services.users import add_account
 from visiona.stores.interfaces import MAX_ROWS, Stores, Tx
 
 MAX_SUBJECT_CHARACTERS = 255
 """OpenID Connect Core §2."""
+
+_DISABLED = "this account is disabled; ask whoever runs this server"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,7 @@ async def sign_in(
 
     Raises:
         NotAllowed: the account is disabled, or the address belongs to an account that is not shown to be this person's.
-        StoreUnavailable: nothing was begun.
+        StoreUnavailable: nobody is signed in.
     """
     if not 0 < len(claims.subject) <= MAX_SUBJECT_CHARACTERS:
         raise NotAllowed("the identity provider names nobody")
@@ -97,7 +100,8 @@ async def sign_in(
     async def admit(tx: Tx) -> User:
         return await _user_of(tx, claims, now)
 
-    user = await stores.write(admit)
+    # The same person twice at once, for the first time: whoever comes second finds the account of the first.
+    user = await write_afresh(stores, admit, "identity", "email")
     text = mint_secret()
     session = UserSession(
         id=SessionId(mint_id(now)),
@@ -115,6 +119,7 @@ async def sign_in(
         id_token=claims.id_token,
     )
     await stores.sessions.create(session)
+    await _need_enabled_still(stores, session, now)
     return SignedIn(session, user, text, await _end_replaced(stores, replaces, now))
 
 
@@ -130,7 +135,7 @@ async def _user_of(tx: Tx, claims: Claims, now: datetime) -> User:
             await add_account(tx, user)
         await tx.identities.add(Identity(claims.issuer, claims.subject, user.id, now))
     if user is None or user.disabled_at is not None:
-        raise NotAllowed("this account is disabled; ask whoever runs this server")
+        raise NotAllowed(_DISABLED)
     return user
 
 
@@ -148,7 +153,9 @@ async def _account_of_address(tx: Tx, claims: Claims) -> User | None:
         raise NotAllowed(
             f"there is an account for {address}, and the identity provider does not say that this address is yours"
         )
-    known = await tx.identities.list_of_user(user.id, MAX_ROWS)
+    # Held, or two persons who are told to have this address could become one account at the same moment.
+    user = await tx.users.lock_or_none(user.id)
+    known = await tx.identities.list_of_user(user.id, MAX_ROWS) if user is not None else []
     if any(identity.issuer == claims.issuer for identity in known):
         # The provider gave the address to somebody else since.
         raise NotAllowed(f"the account for {address} belongs to another person at this identity provider")
@@ -168,6 +175,14 @@ def _address(claims: Claims) -> str | None:
     with contextlib.suppress(Invalid):
         return normalised_email(claims.email or "")
     return None
+
+
+async def _need_enabled_still(stores: Stores, session: UserSession, now: datetime) -> None:
+    """Ends a session that began while its user was being disabled: it was not there yet to be ended by that."""
+    user = await stores.read(lambda tx: tx.users.get_or_none(session.user_id))
+    if user is None or user.disabled_at is not None:
+        await stores.sessions.delete(session.id, now)
+        raise NotAllowed(_DISABLED)
 
 
 async def _end_replaced(stores: Stores, text: str | None, now: datetime) -> SessionId | None:

@@ -65,7 +65,7 @@ async def create_access_token(
     )
 
     async def add(tx: Tx) -> None:
-        user = await tx.users.get_or_none(user_id)
+        user = await tx.users.lock_or_none(user_id)
         if user is None or user.disabled_at is not None:
             raise NotFound("there is no such account, or it is disabled")
         if await tx.access_tokens.count_live(user_id, now) >= MAX_LIVE_PER_USER:

@@ -1,7 +1,9 @@
 """Accounts: made, listed, disabled and enabled again."""
 
 import contextlib
+from collections.abc import Awaitable, Callable
 from datetime import datetime
+from typing import TypeVar
 
 from visiona.domain.access import Role
 from visiona.domain.errors import Conflict, Invalid, NotFound
@@ -11,8 +13,10 @@ from visiona.domain.notices import NoticeKind
 from visiona.domain.users import User, normalised_email
 from visiona.domain.workspaces import Membership, Workspace
 from visiona.services.minting import mint_id
-from visiona.stores.errors import StoreConflict
+from visiona.stores.errors import StoreConflict, StoreUnavailable
 from visiona.stores.interfaces import MAX_ROWS, Stores, Tx
+
+T = TypeVar("T")
 
 
 async def add_user(
@@ -95,7 +99,8 @@ async def find_user(stores: Stores, email_or_id: str) -> User:
 async def disable_user(stores: Stores, user_id: UserId, now: datetime) -> bool:
     """From now on nothing of this user's works: sign-in, tokens, tunnels. False if it was so already.
 
-    Sessions are ended for good; what else there is works again once the account is enabled.
+    Sessions are ended for good; what else there is works again once the account is enabled. Where the sessions cannot
+    be reached the account is disabled all the same, and they are good for nothing until `enable_user` ends them.
 
     Raises:
         NotFound: there is no such user.
@@ -110,19 +115,29 @@ async def disable_user(stores: Stores, user_id: UserId, now: datetime) -> bool:
         return changed
 
     changed = await stores.write(disable)
-    await stores.sessions.delete_of_user(user_id, now)
+    with contextlib.suppress(StoreUnavailable):
+        await stores.sessions.delete_of_user(user_id, now)
     return changed
 
 
-async def enable_user(stores: Stores, user_id: UserId) -> bool:
-    """Undoes `disable_user`: what was not revoked meanwhile works again. False if it was not disabled."""
+async def enable_user(stores: Stores, user_id: UserId, now: datetime) -> bool:
+    """Undoes `disable_user`: what was not revoked meanwhile works again. False if it was not disabled.
 
-    async def enable(tx: Tx) -> bool:
-        if await tx.users.get_or_none(user_id) is None:
+    Raises:
+        NotFound: there is no such user.
+        StoreUnavailable: it stays disabled; its sessions may be what cannot be reached.
+    """
+
+    async def is_disabled(tx: Tx) -> bool:
+        user = await tx.users.get_or_none(user_id)
+        if user is None:
             raise NotFound("there is no such account")
-        return await tx.users.set_disabled(user_id, None)
+        return user.disabled_at is not None
 
-    return await stores.write(enable)
+    if not await stores.read(is_disabled):
+        return False
+    await stores.sessions.delete_of_user(user_id, now)
+    return await stores.write(lambda tx: tx.users.set_disabled(user_id, None))
 
 
 async def set_password(stores: Stores, user_id: UserId, password_hash: str, now: datetime) -> None:
@@ -131,6 +146,28 @@ async def set_password(stores: Stores, user_id: UserId, password_hash: str, now:
     async def replace(tx: Tx) -> bool:
         return await tx.users.set_password_hash(user_id, password_hash)
 
-    if not await stores.write(replace):
+    if not await write_ending_sessions(stores, user_id, replace, now):
         raise NotFound("there is no such account")
+
+
+async def write_ending_sessions(
+    stores: Stores, user_id: UserId, operation: Callable[[Tx], Awaitable[T]], now: datetime
+) -> T:
+    """As `Stores.write`, of what makes the user's sessions doubtful, wherever those are kept: they are ended.
+
+    Raises:
+        StoreUnavailable: nothing was changed, or at the most sessions were ended.
+        Whatever the operation raises.
+    """
+    # Asked first, so that sessions which cannot be reached stop the whole; and again, for one that began meanwhile.
     await stores.sessions.delete_of_user(user_id, now)
+    result = await stores.write(operation)
+    try:
+        await stores.sessions.delete_of_user(user_id, now)
+    except StoreUnavailable as error:
+        raise StoreUnavailable(
+            str(error),
+            retry_after_seconds=error.retry_after_seconds,
+            advice="the change was made; make it again",
+        ) from error
+    return result

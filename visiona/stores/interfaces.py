@@ -5,25 +5,34 @@ whole, so an engine may run it inline (SQLite, memory) or on another event loop 
 from its start after a conflict with another transaction, and never stops half-way: it is finished or undone.
 An operation therefore keeps no state outside itself and returns its result.
 
+Others write at the same time, on some engines: a statement sees what was committed before it began, so what was read
+may be otherwise a statement later. An operation that decides by what it read does one of three things:
+
+- it lets the deed judge: what changes a row only as long as something holds says whether it did;
+- it holds the row: `lock_or_none` gives it as it is now, and nobody else changes or holds it before this transaction
+  ends. Whoever only reads is not kept waiting;
+- it trusts a promise of the schema, and whoever runs it begins anew after the StoreConflict (services/afresh.py).
+
+Nobody may wait in a circle, so rows are changed and held in this order, those of one kind by their ids: the first
+administrator's turn, users, workspaces, devices, pairing tokens, session tokens, one-time links, people's sessions,
+sign-ins under way, events, notices. Housekeeping waits for nobody: it leaves out what is held.
+
 Every call may raise StoreUnavailable, before or after which nothing was changed. Methods named `…_or_none` return
 None where nothing is found. Lists come newest first, unless said otherwise, and never more than `limit` items, which
 is itself at most `MAX_ROWS`. Times are zoned and kept to the microsecond.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Protocol, TypeVar
 
 from visiona.domain.access import Role
-from visiona.domain.causes import Cause
-from visiona.domain.devices import Accelerator, Device, DeviceEvent
-from visiona.domain.ids import DeviceId, TokenId, UserId, WorkspaceId
+from visiona.domain.ids import UserId, WorkspaceId
 from visiona.domain.notices import Notice, NoticeKind
-from visiona.domain.pages import Position
-from visiona.domain.pairing import PairingToken
-from visiona.domain.tokens import AccessToken, SessionToken
 from visiona.domain.users import User
 from visiona.domain.workspaces import Membership, Workspace
+from visiona.stores.devices import DeviceEventStore, DeviceStore
+from visiona.stores.models import ModelStore
 from visiona.stores.one_time_links import OneTimeLinkStore
 from visiona.stores.sessions import (
     IdentityStore,
@@ -32,6 +41,7 @@ from visiona.stores.sessions import (
     SessionStore,
     UserSessionRows,
 )
+from visiona.stores.tokens import AccessTokenStore, PairingTokenStore, SessionTokenStore
 
 T = TypeVar("T")
 
@@ -50,6 +60,10 @@ class UserStore(Protocol):
         ...
 
     async def get_or_none(self, user_id: UserId) -> User | None: ...
+
+    async def lock_or_none(self, user_id: UserId) -> User | None:
+        """The user, held until this transaction ends: also for whatever is counted for each user."""
+        ...
 
     async def by_email_or_none(self, email: str) -> User | None: ...
 
@@ -102,185 +116,6 @@ class WorkspaceStore(Protocol):
     async def remove_member(self, workspace_id: WorkspaceId, user_id: UserId) -> bool: ...
 
 
-class AccessTokenStore(Protocol):
-    """Personal access tokens, by their hash."""
-
-    async def add(self, token: AccessToken) -> None:
-        """Raises StoreConflict(about="token") for a known hash, (about="reference") for an unknown user."""
-        ...
-
-    async def get_or_none(self, token_id: TokenId) -> AccessToken | None: ...
-
-    async def by_hash_or_none(self, token_hash: str) -> AccessToken | None: ...
-
-    async def list_of_user(self, user_id: UserId, limit: int) -> list[AccessToken]: ...
-
-    async def count_live(self, user_id: UserId, now: datetime) -> int: ...
-
-    async def revoke(self, token_id: TokenId, at: datetime) -> bool:
-        """False if it was revoked already or there is none."""
-        ...
-
-    async def touch(self, token_id: TokenId, at: datetime) -> None:
-        """Notes the last use."""
-        ...
-
-    async def purge(self, ended_before: datetime, limit: int) -> int:
-        """Forgets tokens that expired or were revoked before; says how many."""
-        ...
-
-
-class PairingTokenStore(Protocol):
-    """One-time tokens, by their hash."""
-
-    async def add(self, token: PairingToken) -> None:
-        """Raises StoreConflict(about="token" | "reference" | "ttl"): at most 15 minutes of life."""
-        ...
-
-    async def get_or_none(self, token_id: TokenId) -> PairingToken | None: ...
-
-    async def by_hash_or_none(self, token_hash: str) -> PairingToken | None: ...
-
-    async def list_of_user(self, user_id: UserId, limit: int) -> list[PairingToken]: ...
-
-    async def count_live(self, user_id: UserId, now: datetime) -> int:
-        """How many could be exchanged now."""
-        ...
-
-    async def consume(self, token_hash: str, now: datetime, replay_hash: str | None) -> bool:
-        """The one conditional update: marks it used if it is neither used, revoked nor expired.
-
-        True for exactly one caller, however many there are.
-        """
-        ...
-
-    async def set_device(self, token_id: TokenId, device_id: DeviceId) -> None:
-        """Notes what it was exchanged for."""
-        ...
-
-    async def revoke(self, token_id: TokenId, at: datetime) -> bool: ...
-
-    async def revoke_of_device(self, device_id: DeviceId, at: datetime) -> int:
-        """All that were exchanged for the device; says how many were not revoked before."""
-        ...
-
-    async def purge(self, ended_before: datetime, limit: int) -> int:
-        """Forgets tokens that expired before; says how many."""
-        ...
-
-
-class SessionTokenStore(Protocol):
-    """Devices' tokens, by their hash."""
-
-    async def add(self, token: SessionToken) -> None:
-        """Raises StoreConflict(about="token" | "reference" | "ttl"): at most 90 days of life."""
-        ...
-
-    async def get_or_none(self, token_id: TokenId) -> SessionToken | None: ...
-
-    async def by_hash_or_none(self, token_hash: str) -> SessionToken | None: ...
-
-    async def list_of_user(self, user_id: UserId, limit: int) -> list[SessionToken]: ...
-
-    async def list_of_device(self, device_id: DeviceId, limit: int) -> list[SessionToken]: ...
-
-    async def revoke(self, token_id: TokenId, at: datetime) -> bool: ...
-
-    async def revoke_of_device(self, device_id: DeviceId, at: datetime) -> list[TokenId]:
-        """All that are not revoked yet; says which."""
-        ...
-
-    async def revoke_of_pairing_token(self, pairing_token_id: TokenId, at: datetime) -> list[TokenId]: ...
-
-    async def purge(self, ended_before: datetime, limit: int) -> int:
-        """Forgets tokens that expired before; says how many."""
-        ...
-
-
-class DeviceStore(Protocol):
-    """Devices. Soft-deleted ones are found by nothing but `get_or_none`."""
-
-    async def add(self, device: Device) -> None:
-        """Raises StoreConflict(about="serial_number") if a device of the workspace, not deleted, has it."""
-        ...
-
-    async def get_or_none(self, device_id: DeviceId) -> Device | None:
-        """Also a deleted one; see its `deleted_at`."""
-        ...
-
-    async def by_serial_or_none(self, workspace_id: WorkspaceId, serial_number: str) -> Device | None: ...
-
-    async def list_in(
-        self, workspace_ids: Sequence[WorkspaceId], limit: int, before: Position | None = None
-    ) -> list[Device]:
-        """Those of the workspaces; with `before`, those older than that position."""
-        ...
-
-    async def list_all(self, limit: int, before: Position | None = None) -> list[Device]:
-        """Everybody's, for the operator."""
-        ...
-
-    async def count_in(self, workspace_ids: Sequence[WorkspaceId]) -> int: ...
-
-    async def set_label(self, device_id: DeviceId, name: str, tags: Sequence[str], at: datetime) -> bool: ...
-
-    async def set_paired(
-        self,
-        device_id: DeviceId,
-        user_id: UserId,
-        at: datetime,
-        device_type: str | None,
-        agent_version: str | None,
-        instance: str | None,
-    ) -> bool:
-        """It was paired again; what is None stays as it was."""
-        ...
-
-    async def set_connected(
-        self, device_id: DeviceId, at: datetime, agent_version: str | None, instance: str | None
-    ) -> bool:
-        """A tunnel came up; what is None stays as it was."""
-        ...
-
-    async def set_disconnected(
-        self, device_id: DeviceId, at: datetime, cause: Cause, detail: str | None
-    ) -> bool:
-        """Its tunnel ended. Which of two tunnels is the later one is for the caller to know, not for the clock."""
-        ...
-
-    async def set_accelerators(
-        self,
-        device_id: DeviceId,
-        at: datetime,
-        accelerators: Sequence[Accelerator],
-        agent_version: str | None,
-    ) -> bool:
-        """What the agent says it has now, whole; a version of None stays as it was."""
-        ...
-
-    async def delete(self, device_id: DeviceId, at: datetime) -> bool:
-        """Soft; False if it was deleted already or there is none."""
-        ...
-
-
-class DeviceEventStore(Protocol):
-    """Timelines of devices."""
-
-    async def append(self, event: DeviceEvent) -> None: ...
-
-    async def list_of_device(
-        self, device_id: DeviceId, limit: int, before: Position | None = None
-    ) -> list[DeviceEvent]: ...
-
-    async def trim(self, device_id: DeviceId, keep: int) -> int:
-        """Forgets all but the newest `keep`; says how many."""
-        ...
-
-    async def purge(self, before: datetime, limit: int) -> int:
-        """Forgets those of before, of any device; says how many."""
-        ...
-
-
 class NoticeStore(Protocol):
     """Notices, in the order in which they were committed."""
 
@@ -314,6 +149,8 @@ class Tx(Protocol):
     def devices(self) -> DeviceStore: ...
     @property
     def device_events(self) -> DeviceEventStore: ...
+    @property
+    def models(self) -> ModelStore: ...
     @property
     def notices(self) -> NoticeStore: ...
     @property

@@ -23,6 +23,8 @@ class KeptSessions:
 
     async def create(self, session: UserSession) -> None:
         async def keep(tx: Tx) -> None:
+            # Held, so that one that begins at the same moment is counted too.
+            await tx.users.lock_or_none(session.user_id)
             await tx.user_sessions.add(session)
             of_user = await tx.user_sessions.list_of_user(session.user_id, MAX_ROWS)
             others = [other for other in of_user if other.id != session.id]
@@ -47,8 +49,7 @@ class KeptSessions:
             session = _live_or_none(await tx.user_sessions.by_hash_or_none(token_hash), at)
             if session is None:
                 return None
-            await tx.user_sessions.note_use(session.touched(at))
-            return session.touched(at)
+            return session.touched(at) if await tx.user_sessions.note_use(session.touched(at)) else None
 
         return await self._stores.write(note, waits=False)
 
@@ -57,8 +58,7 @@ class KeptSessions:
             session = await tx.user_sessions.by_id_or_none(session_id)
             if session is None or user_id not in {None, session.user_id}:
                 return False
-            await _end(tx, [session], at)
-            return True
+            return bool(await _end(tx, [session], at))
 
         return await self._stores.write(end)
 
@@ -104,6 +104,7 @@ class KeptPendingLogins:
 
     async def create(self, pending: PendingLogin) -> None:
         async def keep(tx: Tx) -> None:
+            await tx.pending_logins.take_turns()
             # Room first: what came at the same moment as this one must not push it out.
             await tx.pending_logins.trim(pending.browser_hash, MAX_PENDING_PER_BROWSER - 1, MAX_PENDING - 1)
             await tx.pending_logins.add(pending)
@@ -115,8 +116,8 @@ class KeptPendingLogins:
             pending = await tx.pending_logins.get_or_none(state_hash)
             if pending is None or pending.browser_hash != browser_hash:
                 return None
-            await tx.pending_logins.remove(state_hash)
-            return pending if pending.is_live(now) else None
+            is_mine = await tx.pending_logins.remove(state_hash)
+            return pending if is_mine and pending.is_live(now) else None
 
         return await self._stores.write(take)
 
@@ -125,11 +126,12 @@ class KeptPendingLogins:
 
 
 async def _end(tx: Tx, sessions: Iterable[UserSession], at: datetime) -> list[SessionId]:
+    """Says which it ended: not those that somebody else ended at the same moment."""
     ended = []
-    for session in sessions:
-        await tx.user_sessions.remove(session.id)
-        await tx.notices.append(NoticeKind.SESSION_ENDED, session.id, at)
-        ended.append(session.id)
+    for session_id in sorted(session.id for session in sessions):
+        if await tx.user_sessions.remove(session_id):
+            await tx.notices.append(NoticeKind.SESSION_ENDED, session_id, at)
+            ended.append(session_id)
     return ended
 
 

@@ -16,6 +16,10 @@ class OneTimeLinkStore(Protocol):
 
     async def get_or_none(self, link_hash: str) -> OneTimeLink | None: ...
 
+    async def take_turns(self) -> None:
+        """Whoever else decides about the first administrator waits until this transaction ends."""
+        ...
+
     async def consume(self, link_hash: str, now: datetime) -> bool:
         """Marks it used if it is live. True for exactly one caller, however many there are."""
         ...

@@ -119,11 +119,13 @@ class UserSessionRows(Protocol):
 
     async def by_id_or_none(self, session_id: SessionId) -> UserSession | None: ...
 
-    async def note_use(self, session: UserSession) -> None:
-        """The one of this id was last seen when this one was; nothing else of it changes."""
+    async def note_use(self, session: UserSession) -> bool:
+        """The one of this id was last seen when this one was, or later; nothing else changes. False if it is gone."""
         ...
 
-    async def remove(self, session_id: SessionId) -> None: ...
+    async def remove(self, session_id: SessionId) -> bool:
+        """True for exactly one caller, however many there are."""
+        ...
 
     async def list_of_user(self, user_id: UserId, limit: int) -> list[UserSession]:
         """Also those that are over, the most recently used first."""
@@ -151,7 +153,13 @@ class PendingLoginRows(Protocol):
 
     async def get_or_none(self, state_hash: str) -> PendingLogin | None: ...
 
-    async def remove(self, state_hash: str) -> None: ...
+    async def remove(self, state_hash: str) -> bool:
+        """True for exactly one caller, however many there are."""
+        ...
+
+    async def take_turns(self) -> None:
+        """Whoever else calls it waits until this transaction ends."""
+        ...
 
     async def trim(self, browser_hash: str, of_browser: int, of_all: int) -> int:
         """Forgets the oldest of the browser and of all, down to those numbers; says how many."""

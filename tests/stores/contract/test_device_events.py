@@ -43,13 +43,27 @@ async def test_an_event_is_of_a_device_that_exists(stores: Stores, home: Home) -
 async def test_t41_a_timeline_is_trimmed_to_its_newest(
     stores: Stores, home: Home, keep: int, left: int
 ) -> None:
-    device, other = home.device(), home.device()
+    device, too, other = home.device(), home.device(), home.device()
     events = [an_event(device, at=NOW + timedelta(seconds=n)) for n in range(5)]
-    await put(stores, device, other, *events, an_event(other))
-    assert await stores.write(lambda tx: tx.device_events.trim(device.id, keep)) == 5 - left
+    of_too = [an_event(too) for _ in range(3)]
+    await put(stores, device, too, other, *events, *of_too, an_event(other))
+    await stores.write(lambda tx: tx.device_events.trim([device.id, too.id], keep))
     kept = await stores.read(lambda tx: tx.device_events.list_of_device(device.id, 10))
     assert kept == events[::-1][:left]
+    assert await stores.read(lambda tx: tx.device_events.list_of_device(too.id, 10)) == of_too[::-1][:keep]
     assert len(await stores.read(lambda tx: tx.device_events.list_of_device(other.id, 10))) == 1
+
+
+async def test_several_events_are_put_down_at_once(stores: Stores, home: Home) -> None:
+    device = home.device()
+    events = [an_event(device), an_event(device)]
+    await put(stores, device)
+    await stores.write(lambda tx: tx.device_events.append())
+    await stores.write(lambda tx: tx.device_events.append(*events))
+    assert await stores.read(lambda tx: tx.device_events.list_of_device(device.id, 10)) == events[::-1]
+    with pytest.raises(StoreConflict):
+        await put(stores, an_event(device), replace(an_event(home.device()), device_id=DeviceId("none")))
+    assert len(await stores.read(lambda tx: tx.device_events.list_of_device(device.id, 10))) == 2
 
 
 async def test_old_events_are_forgotten_in_batches(stores: Stores, home: Home) -> None:

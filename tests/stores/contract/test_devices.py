@@ -6,6 +6,7 @@ from visiona.domain.causes import Cause
 from visiona.domain.devices import Accelerator, AcceleratorStatus, Device
 from visiona.domain.ids import DeviceId, UserId, WorkspaceId
 from visiona.domain.pages import Position
+from visiona.stores.devices import Sighting
 from visiona.stores.errors import StoreConflict
 from visiona.stores.interfaces import Stores
 
@@ -120,28 +121,56 @@ async def test_pairing_again_keeps_what_is_not_said(stores: Stores, home: Home) 
     assert await found(stores, device.id) == replace(changed, agent_version="2", instance="j")
 
 
+async def note(stores: Stores, *sightings: Sighting) -> None:
+    await stores.write(lambda tx: tx.devices.note_sightings(sightings))
+
+
 async def test_a_tunnel_that_comes_up_and_ends_is_noted(stores: Stores, home: Home) -> None:
-    device = home.device()
-    await put(stores, device)
-    assert await stores.write(lambda tx: tx.devices.set_connected(device.id, NOW, "1.0", "i"))
+    device, other = home.device(), home.device()
+    await put(stores, device, other)
+    await note(stores, Sighting(device.id, NOW, agent_version="1.0", instance="i"))
     up = replace(device, last_seen_at=NOW, last_connected_at=NOW, agent_version="1.0", instance="i")
     assert await found(stores, device.id) == up
-    assert await stores.write(
-        lambda tx: tx.devices.set_disconnected(device.id, LATER, Cause.PROTOCOL_ERROR, "header")
-    )
+    await note(stores, Sighting(device.id, LATER, Cause.PROTOCOL_ERROR, "header"))
     down = replace(up, last_seen_at=LATER, offline_cause=Cause.PROTOCOL_ERROR, offline_detail="header")
     assert await found(stores, device.id) == down
-    await stores.write(lambda tx: tx.devices.set_connected(device.id, LATER, None, None))
+    await note(stores, Sighting(device.id, LATER))
     assert await found(stores, device.id) == replace(up, last_seen_at=LATER, last_connected_at=LATER)
+    assert await found(stores, other.id) == other
+
+
+async def test_of_several_sightings_the_last_one_counts(stores: Stores, home: Home) -> None:
+    one, two = home.device(), home.device()
+    await put(stores, one, two)
+    ended = Sighting(one.id, NOW, Cause.TCP_RESET), Sighting(two.id, NOW, Cause.TCP_RESET)
+    came = Sighting(one.id, NOW, agent_version="1"), Sighting(two.id, NOW, agent_version="2")
+    await note(stores, came[0], ended[0], ended[1], came[1])
+    assert [(await found(stores, each.id)).offline_cause for each in (one, two)] == [Cause.TCP_RESET, None]
+    assert [(await found(stores, each.id)).agent_version for each in (one, two)] == ["1", "2"]
+    await note(stores)
 
 
 async def test_s04_a_clock_that_was_set_back_hides_nothing(stores: Stores, home: Home) -> None:
     device = home.device()
     await put(stores, device)
     back = NOW - timedelta(hours=1)
-    await stores.write(lambda tx: tx.devices.set_connected(device.id, NOW, None, None))
-    assert await stores.write(lambda tx: tx.devices.set_disconnected(device.id, back, Cause.TCP_RESET, None))
+    await note(stores, Sighting(device.id, NOW))
+    await note(stores, Sighting(device.id, back, Cause.TCP_RESET))
     assert (await found(stores, device.id)).offline_cause is Cause.TCP_RESET
+
+
+async def test_what_is_held_is_given_as_it_is(stores: Stores, home: Home) -> None:
+    live, deleted = home.device(), home.device()
+    await put(stores, live, deleted)
+    await stores.write(lambda tx: tx.devices.delete(deleted.id, NOW))
+    assert await stores.write(lambda tx: tx.devices.lock_or_none(live.id)) == live
+    held = await stores.write(lambda tx: tx.devices.lock_or_none(deleted.id))
+    assert held is not None
+    assert held.deleted_at == NOW
+    assert await stores.write(lambda tx: tx.devices.lock_or_none(NONE)) is None
+    many = [live.id, deleted.id, NONE, live.id]
+    assert await stores.write(lambda tx: tx.devices.lock_known(many)) == {live.id, deleted.id}
+    assert await stores.write(lambda tx: tx.devices.lock_known([])) == set()
 
 
 async def test_what_the_agent_has_is_replaced_whole(stores: Stores, home: Home) -> None:
@@ -167,10 +196,9 @@ async def test_what_is_gone_cannot_be_changed(stores: Stores, home: Home, is_del
     assert not await stores.write(lambda tx: tx.devices.delete(device_id, LATER))
     assert not await stores.write(lambda tx: tx.devices.set_label(device_id, "x", [], LATER))
     assert not await stores.write(lambda tx: tx.devices.set_paired(device_id, user, LATER, None, None, None))
-    assert not await stores.write(lambda tx: tx.devices.set_connected(device_id, LATER, None, None))
-    assert not await stores.write(
-        lambda tx: tx.devices.set_disconnected(device_id, LATER, Cause.REVOKED, None)
-    )
+    before = await stores.read(lambda tx: tx.devices.get_or_none(device_id))
+    await note(stores, Sighting(device_id, LATER), Sighting(device_id, LATER, Cause.REVOKED))
+    assert await stores.read(lambda tx: tx.devices.get_or_none(device_id)) == before
     assert not await stores.write(lambda tx: tx.devices.set_accelerators(device_id, LATER, [], None))
     assert await stores.read(lambda tx: tx.devices.list_all(10)) == []
     assert await stores.read(lambda tx: tx.devices.count_in([home.workspace.id])) == 0

@@ -32,6 +32,13 @@ async def test_a02_an_attempt_is_taken_once_and_as_it_went_in(stores: Stores) ->
     assert await stores.pending_logins.take(attempt.state_hash, "b", NOW) is None
 
 
+async def test_a02_a_row_is_removed_by_one_caller(stores: Stores) -> None:
+    attempt = pending()
+    await stores.pending_logins.create(attempt)
+    assert await stores.write(lambda tx: tx.pending_logins.remove(attempt.state_hash))
+    assert not await stores.write(lambda tx: tx.pending_logins.remove(attempt.state_hash))
+
+
 async def test_a02_another_browser_neither_takes_nor_spoils_it(stores: Stores) -> None:
     attempt = pending()
     await stores.pending_logins.create(attempt)

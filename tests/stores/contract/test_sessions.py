@@ -92,6 +92,27 @@ async def test_a13_a_session_that_is_over_is_not_used_back_to_life(stores: Store
     assert await stores.sessions.touch("none", NOW) is None
 
 
+async def test_a13_of_two_uses_at_once_the_later_one_counts(stores: Stores, home: Home) -> None:
+    """Whichever of them is written last."""
+    session = home.session()
+    await create(stores, session)
+    used = session.touched(LATER)
+    assert await stores.write(lambda tx: tx.user_sessions.note_use(used))
+    assert await stores.write(lambda tx: tx.user_sessions.note_use(session))
+    assert await stores.sessions.get_or_none(session.token_hash, NOW) == used
+    assert await found(stores, session, IDLE_END) == [True] * 3
+    await stores.sessions.delete(session.id, LATER)
+    assert not await stores.write(lambda tx: tx.user_sessions.note_use(used))
+    assert await found(stores, session, NOW) == [False] * 3
+
+
+async def test_a_row_is_removed_by_one_caller(stores: Stores, home: Home) -> None:
+    session = home.session()
+    await create(stores, session)
+    assert await stores.write(lambda tx: tx.user_sessions.remove(session.id))
+    assert not await stores.write(lambda tx: tx.user_sessions.remove(session.id))
+
+
 async def test_ending_a_session_is_told_and_is_done_once(stores: Stores, home: Home) -> None:
     one, other = home.session(), home.session()
     await create(stores, one, other)

@@ -35,7 +35,7 @@ async def test_what_an_operation_raises_undoes_all_of_it(stores: Stores, home: H
         await tx.users.set_disabled(home.user.id, NOW)
         await tx.session_tokens.revoke_of_device(device.id, NOW)
         await tx.devices.delete(device.id, NOW)
-        await tx.device_events.trim(device.id, 0)
+        await tx.device_events.trim([device.id], 0)
         await tx.workspaces.remove_member(home.workspace.id, home.user.id)
         await tx.notices.append(NoticeKind.USER_DISABLED, home.user.id, NOW)
         raise Refused

@@ -1,5 +1,6 @@
 """Every question is answered by an index, and ten thousand devices are no reason to wait."""
 
+import re
 import sqlite3
 import time
 from collections.abc import AsyncIterator
@@ -83,7 +84,7 @@ async def do_everything(stores: SqliteStores) -> None:
     await one_time_links.redeem_sign_in_link(stores, link.text, "hash", NOW)
     await sign_in_and_out(stores)
     await users.disable_user(stores, user.id, NOW)
-    await users.enable_user(stores, user.id)
+    await users.enable_user(stores, user.id, NOW)
     await purge_expired(stores, NOW)
 
 
@@ -120,8 +121,12 @@ async def test_no_question_reads_a_whole_table(stores: SqliteStores) -> None:
 
 
 def scans_of(connection: sqlite3.Connection, sql: str) -> list[str]:
-    """What of the plan walks a table or sorts what it found; one user's few workspaces may be sorted."""
+    """What of the plan walks a table or sorts what it found; one user's few workspaces may be sorted.
+
+    Neither one row of constants is a table, nor the list that came with the question.
+    """
     plan = [detail for *_, detail in connection.execute(f"EXPLAIN QUERY PLAN {sql}")]
+    plan = [detail for detail in plan if not re.match("SCAN (CONSTANT ROW|json_each)", detail)]
     unwanted = ("SCAN",) if "FROM memberships" in sql else ("SCAN", "TEMP B-TREE")
     return [detail for detail in plan if any(word in detail for word in unwanted)]
 

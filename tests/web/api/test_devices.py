@@ -4,6 +4,7 @@ import pytest
 from visiona.domain.access import Scope
 from visiona.domain.causes import Cause
 from visiona.services.identify import identify_session_token
+from visiona.stores.devices import Sighting
 from visiona.stores.interfaces import Tx
 
 from tests.web.world import START, World
@@ -216,10 +217,8 @@ async def test_a_device_seen_before_a_restart_is_offline_with_the_stored_cause()
     done = await world.paired(ada)
 
     async def remember(tx: Tx) -> None:
-        await tx.devices.set_connected(done.device_id, START, None, None)
-        await tx.devices.set_disconnected(
-            done.device_id, START + timedelta(seconds=5), Cause.SERVER_DRAIN, None
-        )
+        ended = Sighting(done.device_id, START + timedelta(seconds=5), Cause.SERVER_DRAIN)
+        await tx.devices.note_sightings([Sighting(done.device_id, START), ended])
 
     await world.stores.write(remember)
     item = (await ada.ask("GET", "/api/devices")).data[0]

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from visiona.domain.causes import Cause
 from visiona.domain.devices import Accelerator, Device, DeviceEvent
 from visiona.domain.ids import DeviceId, UserId, WorkspaceId
 from visiona.domain.pages import Position
+from visiona.stores.devices import Sighting
 from visiona.stores.memory.state import State, need_new
 
 
@@ -28,6 +28,12 @@ class MemoryDevices:
 
     async def get_or_none(self, device_id: DeviceId) -> Device | None:
         return self._devices.get(device_id)
+
+    async def lock_or_none(self, device_id: DeviceId) -> Device | None:
+        return self._devices.get(device_id)
+
+    async def lock_known(self, device_ids: Sequence[DeviceId]) -> set[DeviceId]:
+        return {device_id for device_id in device_ids if device_id in self._devices}
 
     async def by_serial_or_none(self, workspace_id: WorkspaceId, serial_number: str) -> Device | None:
         wanted = (workspace_id, serial_number)
@@ -77,33 +83,11 @@ class MemoryDevices:
         self._devices.put(device_id, paired)
         return True
 
-    async def set_connected(
-        self, device_id: DeviceId, at: datetime, agent_version: str | None, instance: str | None
-    ) -> bool:
-        device = self._live_or_none(device_id)
-        if device is None:
-            return False
-        connected = replace(
-            device,
-            last_seen_at=at,
-            last_connected_at=at,
-            offline_cause=None,
-            offline_detail=None,
-            agent_version=device.agent_version if agent_version is None else agent_version,
-            instance=device.instance if instance is None else instance,
-        )
-        self._devices.put(device_id, connected)
-        return True
-
-    async def set_disconnected(
-        self, device_id: DeviceId, at: datetime, cause: Cause, detail: str | None
-    ) -> bool:
-        device = self._live_or_none(device_id)
-        if device is None:
-            return False
-        ended = replace(device, last_seen_at=at, offline_cause=cause, offline_detail=detail)
-        self._devices.put(device_id, ended)
-        return True
+    async def note_sightings(self, sightings: Sequence[Sighting]) -> None:
+        for seen in sightings:
+            device = self._live_or_none(seen.device_id)
+            if device is not None:
+                self._devices.put(device.id, _seen(device, seen))
 
     async def set_accelerators(
         self,
@@ -139,9 +123,10 @@ class MemoryDeviceEvents:
         self._state = state
         self._events = state.device_events
 
-    async def append(self, event: DeviceEvent) -> None:
-        self._state.need_device(event.device_id)
-        self._events.put(event.id, event)
+    async def append(self, *events: DeviceEvent) -> None:
+        for event in events:
+            self._state.need_device(event.device_id)
+            self._events.put(event.id, event)
 
     async def list_of_device(
         self, device_id: DeviceId, limit: int, before: Position | None = None
@@ -151,9 +136,10 @@ class MemoryDeviceEvents:
         older = [event for event in mine if end is None or (event.at, event.id) < end]
         return sorted(older, key=lambda event: (event.at, event.id), reverse=True)[:limit]
 
-    async def trim(self, device_id: DeviceId, keep: int) -> int:
-        surplus = (await self.list_of_device(device_id, len(self._events)))[keep:]
-        return self._remove(surplus)
+    async def trim(self, device_ids: Sequence[DeviceId], keep: int) -> None:
+        for device_id in device_ids:
+            surplus = (await self.list_of_device(device_id, len(self._events)))[keep:]
+            self._remove(surplus)
 
     async def purge(self, before: datetime, limit: int) -> int:
         return self._remove([event for event in self._events.rows() if event.at < before][:limit])
@@ -162,6 +148,18 @@ class MemoryDeviceEvents:
         for event in gone:
             self._events.remove(event.id)
         return len(gone)
+
+
+def _seen(device: Device, seen: Sighting) -> Device:
+    return replace(
+        device,
+        last_seen_at=seen.at,
+        last_connected_at=seen.at if seen.cause is None else device.last_connected_at,
+        offline_cause=seen.cause,
+        offline_detail=seen.detail,
+        agent_version=device.agent_version if seen.agent_version is None else seen.agent_version,
+        instance=device.instance if seen.instance is None else seen.instance,
+    )
 
 
 def _newest(devices: Iterable[Device], limit: int, before: Position | None) -> list[Device]:

@@ -25,6 +25,9 @@ class MemoryOneTimeLinks:
     async def get_or_none(self, link_hash: str) -> OneTimeLink | None:
         return self._links.get(link_hash)
 
+    async def take_turns(self) -> None:
+        """Nobody else is here."""
+
     async def consume(self, link_hash: str, now: datetime) -> bool:
         link = self._links.get(link_hash)
         if link is None or not link.is_live(now):

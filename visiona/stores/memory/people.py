@@ -24,6 +24,9 @@ class MemoryUsers:
     async def get_or_none(self, user_id: UserId) -> User | None:
         return self._users.get(user_id)
 
+    async def lock_or_none(self, user_id: UserId) -> User | None:
+        return self._users.get(user_id)
+
     async def by_email_or_none(self, email: str) -> User | None:
         wanted = email.lower()
         return next((user for user in self._users.rows() if user.email.lower() == wanted), None)

@@ -52,14 +52,20 @@ class MemoryUserSessions:
     async def by_id_or_none(self, session_id: SessionId) -> UserSession | None:
         return self._sessions.get(session_id)
 
-    async def note_use(self, session: UserSession) -> None:
-        self._sessions.put(session.id, session)
+    async def note_use(self, session: UserSession) -> bool:
+        known = self._sessions.get(session.id)
+        if known is None:
+            return False
+        self._sessions.put(session.id, known.touched(session.last_seen_at))
+        return True
 
-    async def remove(self, session_id: SessionId) -> None:
+    async def remove(self, session_id: SessionId) -> bool:
         session = self._sessions.get(session_id)
-        if session is not None:
-            self._sessions.remove(session_id)
-            self._by_hash.remove(session.token_hash)
+        if session is None:
+            return False
+        self._sessions.remove(session_id)
+        self._by_hash.remove(session.token_hash)
+        return True
 
     async def list_of_user(self, user_id: UserId, limit: int) -> list[UserSession]:
         return self._recent(lambda session: session.user_id == user_id, limit)
@@ -94,9 +100,14 @@ class MemoryPendingLogins:
     async def get_or_none(self, state_hash: str) -> PendingLogin | None:
         return self._pending.get(state_hash)
 
-    async def remove(self, state_hash: str) -> None:
-        if state_hash in self._pending:
-            self._pending.remove(state_hash)
+    async def remove(self, state_hash: str) -> bool:
+        if state_hash not in self._pending:
+            return False
+        self._pending.remove(state_hash)
+        return True
+
+    async def take_turns(self) -> None:
+        """Nobody else is here."""
 
     async def trim(self, browser_hash: str, of_browser: int, of_all: int) -> int:
         of_this = [pending for pending in self._pending.rows() if pending.browser_hash == browser_hash]

@@ -73,7 +73,7 @@ class SqlAccessTokens:
 
     async def purge(self, ended_before: datetime, limit: int) -> int:
         sql = """DELETE FROM access_tokens WHERE token_hash IN
-            (SELECT token_hash FROM access_tokens WHERE revoked_at < $1 OR expires_at < $1 LIMIT $2)"""
+            (SELECT token_hash FROM access_tokens WHERE revoked_at < $1 OR expires_at < $1 LIMIT $2 @what_is_free@)"""
         return await self._tx.execute(sql, to_micros(ended_before), limit)
 
 

@@ -1,5 +1,6 @@
 """Timelines of devices in SQL."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from visiona.domain.causes import Cause
@@ -7,7 +8,7 @@ from visiona.domain.devices import DeviceEvent, EventKind
 from visiona.domain.ids import DeviceId, EventId
 from visiona.domain.pages import Position
 from visiona.stores.sql.columns import to_micros, to_moment
-from visiona.stores.sql.engine import Row, SqlTransaction
+from visiona.stores.sql.engine import Row, SqlTransaction, Value
 
 
 class SqlDeviceEvents:
@@ -18,15 +19,10 @@ class SqlDeviceEvents:
     def __init__(self, tx: SqlTransaction) -> None:
         self._tx = tx
 
-    async def append(self, event: DeviceEvent) -> None:
-        await self._tx.execute(
+    async def append(self, *events: DeviceEvent) -> None:
+        await self._tx.execute_many(
             "INSERT INTO device_events (id, device_id, kind, at, cause, detail) VALUES ($1, $2, $3, $4, $5, $6)",
-            event.id,
-            event.device_id,
-            event.kind.value,
-            to_micros(event.at),
-            event.cause.value if event.cause is not None else None,
-            event.detail,
+            [_from_event(event) for event in events],
         )
 
     async def list_of_device(
@@ -42,15 +38,26 @@ class SqlDeviceEvents:
         )
         return [_event(row) for row in rows]
 
-    async def trim(self, device_id: DeviceId, keep: int) -> int:
+    async def trim(self, device_ids: Sequence[DeviceId], keep: int) -> None:
         sql = """DELETE FROM device_events WHERE device_id = $1 AND (at, id) <= (
             SELECT at, id FROM device_events WHERE device_id = $1 ORDER BY at DESC, id DESC LIMIT 1 OFFSET $2)"""
-        return await self._tx.execute(sql, device_id, keep)
+        await self._tx.execute_many(sql, [(device_id, keep) for device_id in device_ids])
 
     async def purge(self, before: datetime, limit: int) -> int:
         sql = """DELETE FROM device_events WHERE id IN
-            (SELECT id FROM device_events WHERE at < $1 LIMIT $2)"""
+            (SELECT id FROM device_events WHERE at < $1 LIMIT $2 @what_is_free@)"""
         return await self._tx.execute(sql, to_micros(before), limit)
+
+
+def _from_event(event: DeviceEvent) -> tuple[Value, ...]:
+    return (
+        event.id,
+        event.device_id,
+        event.kind.value,
+        to_micros(event.at),
+        event.cause.value if event.cause is not None else None,
+        event.detail,
+    )
 
 
 def _event(row: Row) -> DeviceEvent:

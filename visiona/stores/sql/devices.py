@@ -8,9 +8,10 @@ from visiona.domain.causes import Cause
 from visiona.domain.devices import Accelerator, Device
 from visiona.domain.ids import DeviceId, UserId, WorkspaceId
 from visiona.domain.pages import Position
+from visiona.stores.devices import Sighting
 from visiona.stores.sql.columns import (
+    Texts,
     from_accelerators,
-    from_texts,
     to_accelerators,
     to_micros,
     to_micros_or_none,
@@ -18,7 +19,7 @@ from visiona.stores.sql.columns import (
     to_moment_or_none,
     to_texts,
 )
-from visiona.stores.sql.engine import Row, SqlTransaction
+from visiona.stores.sql.engine import Row, SqlTransaction, Value
 
 _COLUMNS = (
     "id, workspace_id, user_id, name, device_type, serial_number, created_at, updated_at, agent_version, "
@@ -52,7 +53,7 @@ class SqlDevices:
             to_micros(device.updated_at),
             device.agent_version,
             device.instance,
-            from_texts(device.tags),
+            Texts(device.tags),
             from_accelerators(device.accelerators),
             to_micros_or_none(device.last_seen_at),
             to_micros_or_none(device.last_connected_at),
@@ -64,6 +65,14 @@ class SqlDevices:
     async def get_or_none(self, device_id: DeviceId) -> Device | None:
         row = await self._tx.fetch_one(f"{_SELECT} WHERE id = $1", device_id)
         return _device(row) if row is not None else None
+
+    async def lock_or_none(self, device_id: DeviceId) -> Device | None:
+        row = await self._tx.fetch_one(f"{_SELECT} WHERE id = $1 @for_update@", device_id)
+        return _device(row) if row is not None else None
+
+    async def lock_known(self, device_ids: Sequence[DeviceId]) -> set[DeviceId]:
+        sql = "SELECT id FROM devices WHERE id @any_of($1)@ ORDER BY id @for_update@"
+        return {DeviceId(row[0]) for row in await self._tx.fetch_all(sql, Texts(device_ids))}
 
     async def by_serial_or_none(self, workspace_id: WorkspaceId, serial_number: str) -> Device | None:
         row = await self._tx.fetch_one(
@@ -98,7 +107,7 @@ class SqlDevices:
 
     async def set_label(self, device_id: DeviceId, name: str, tags: Sequence[str], at: datetime) -> bool:
         sql = "UPDATE devices SET name = $2, tags = $3, updated_at = $4 WHERE id = $1 AND deleted_at IS NULL"
-        return await self._tx.execute(sql, device_id, name, from_texts(tags), to_micros(at)) == 1
+        return await self._tx.execute(sql, device_id, name, Texts(tags), to_micros(at)) == 1
 
     async def set_paired(
         self,
@@ -117,21 +126,12 @@ class SqlDevices:
         )
         return changed == 1
 
-    async def set_connected(
-        self, device_id: DeviceId, at: datetime, agent_version: str | None, instance: str | None
-    ) -> bool:
-        sql = """UPDATE devices SET last_seen_at = $2, last_connected_at = $2, offline_cause = NULL,
-            offline_detail = NULL, agent_version = coalesce($3, agent_version),
-            instance = coalesce($4, instance)
+    async def note_sightings(self, sightings: Sequence[Sighting]) -> None:
+        sql = """UPDATE devices SET last_seen_at = $2, last_connected_at = coalesce($3, last_connected_at),
+            offline_cause = $4, offline_detail = $5, agent_version = coalesce($6, agent_version),
+            instance = coalesce($7, instance)
             WHERE id = $1 AND deleted_at IS NULL"""
-        return await self._tx.execute(sql, device_id, to_micros(at), agent_version, instance) == 1
-
-    async def set_disconnected(
-        self, device_id: DeviceId, at: datetime, cause: Cause, detail: str | None
-    ) -> bool:
-        sql = """UPDATE devices SET last_seen_at = $2, offline_cause = $3, offline_detail = $4
-            WHERE id = $1 AND deleted_at IS NULL"""
-        return await self._tx.execute(sql, device_id, to_micros(at), cause.value, detail) == 1
+        await self._tx.execute_many(sql, [_from_sighting(seen) for seen in sightings])
 
     async def set_accelerators(
         self,
@@ -149,6 +149,18 @@ class SqlDevices:
     async def delete(self, device_id: DeviceId, at: datetime) -> bool:
         sql = "UPDATE devices SET deleted_at = $2, updated_at = $2 WHERE id = $1 AND deleted_at IS NULL"
         return await self._tx.execute(sql, device_id, to_micros(at)) == 1
+
+
+def _from_sighting(seen: Sighting) -> tuple[Value, ...]:
+    return (
+        seen.device_id,
+        to_micros(seen.at),
+        to_micros(seen.at) if seen.cause is None else None,
+        seen.cause.value if seen.cause is not None else None,
+        seen.detail,
+        seen.agent_version,
+        seen.instance,
+    )
 
 
 def _device(row: Row) -> Device:

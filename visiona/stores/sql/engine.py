@@ -36,3 +36,14 @@ class SqlTransaction(Protocol):
     async def execute_many(self, sql: str, rows: Sequence[tuple[Value, ...]]) -> None:
         """As `execute` for each of the rows in their order, and all of it in one go where that is faster."""
         ...
+
+    async def execute_last(self, sql: str, *values: Value) -> None:
+        """Has it done at the end, just before the transaction is committed: one such transaction after the other.
+
+        What such texts number is numbered in the order of commits; what they need nobody waits for in between.
+        """
+        ...
+
+    async def flush_last(self) -> None:
+        """Has it done now, for the sake of a question about it."""
+        ...

@@ -17,9 +17,10 @@ class SqlNotices:
 
     async def append(self, kind: NoticeKind, subject: str, at: datetime) -> None:
         sql = "INSERT INTO notices (kind, subject, at) VALUES ($1, $2, $3)"
-        await self._tx.execute(sql, kind.value, subject, to_micros(at))
+        await self._tx.execute_last(sql, kind.value, subject, to_micros(at))
 
     async def after(self, notice_id: int, limit: int) -> list[Notice]:
+        await self._tx.flush_last()
         sql = "SELECT id, kind, subject, at FROM notices WHERE id > $1 ORDER BY id LIMIT $2"
         rows = await self._tx.fetch_all(sql, notice_id, limit)
         return [
@@ -27,11 +28,12 @@ class SqlNotices:
         ]
 
     async def last_id(self) -> int:
+        await self._tx.flush_last()
         row = await self._tx.fetch_one("SELECT coalesce(max(id), 0) FROM notices")
         return int(row[0]) if row is not None else 0
 
     async def purge(self, before: datetime, limit: int) -> int:
         # The newest stays, however old: it remembers the last id.
         sql = """DELETE FROM notices WHERE id IN
-            (SELECT id FROM notices WHERE at < $1 AND id < (SELECT max(id) FROM notices) LIMIT $2)"""
+            (SELECT id FROM notices WHERE at < $1 AND id < (SELECT max(id) FROM notices) LIMIT $2 @what_is_free@)"""
         return await self._tx.execute(sql, to_micros(before), limit)

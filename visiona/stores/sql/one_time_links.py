@@ -44,6 +44,9 @@ class SqlOneTimeLinks:
             to_moment_or_none(used_at),
         )
 
+    async def take_turns(self) -> None:
+        await self._tx.fetch_one("SELECT @turn(first administrator)@")
+
     async def consume(self, link_hash: str, now: datetime) -> bool:
         sql = """UPDATE one_time_links SET used_at = $2
             WHERE link_hash = $1 AND used_at IS NULL AND expires_at > $2"""
@@ -57,5 +60,5 @@ class SqlOneTimeLinks:
 
     async def purge(self, ended_before: datetime, limit: int) -> int:
         sql = """DELETE FROM one_time_links WHERE link_hash IN
-            (SELECT link_hash FROM one_time_links WHERE expires_at < $1 LIMIT $2)"""
+            (SELECT link_hash FROM one_time_links WHERE expires_at < $1 LIMIT $2 @what_is_free@)"""
         return await self._tx.execute(sql, to_micros(ended_before), limit)

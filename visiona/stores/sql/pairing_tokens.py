@@ -80,7 +80,7 @@ class SqlPairingTokens:
 
     async def purge(self, ended_before: datetime, limit: int) -> int:
         sql = """DELETE FROM pairing_tokens WHERE token_hash IN
-            (SELECT token_hash FROM pairing_tokens WHERE expires_at < $1 LIMIT $2)"""
+            (SELECT token_hash FROM pairing_tokens WHERE expires_at < $1 LIMIT $2 @what_is_free@)"""
         return await self._tx.execute(sql, to_micros(ended_before), limit)
 
 

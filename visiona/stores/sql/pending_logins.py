@@ -37,8 +37,11 @@ class SqlPendingLogins:
         row = await self._tx.fetch_one(sql, state_hash)
         return _pending(row) if row is not None else None
 
-    async def remove(self, state_hash: str) -> None:
-        await self._tx.execute("DELETE FROM pending_logins WHERE state_hash = $1", state_hash)
+    async def remove(self, state_hash: str) -> bool:
+        return await self._tx.execute("DELETE FROM pending_logins WHERE state_hash = $1", state_hash) == 1
+
+    async def take_turns(self) -> None:
+        await self._tx.fetch_one("SELECT @turn(sign-ins under way)@")
 
     async def trim(self, browser_hash: str, of_browser: int, of_all: int) -> int:
         # Both orders are those of an index, so that nothing is sorted: this runs at each sign-in of a flood.
@@ -60,7 +63,7 @@ class SqlPendingLogins:
 
     async def purge(self, ended_by: datetime, limit: int) -> int:
         sql = """DELETE FROM pending_logins WHERE state_hash IN
-            (SELECT state_hash FROM pending_logins WHERE expires_at <= $1 LIMIT $2)"""
+            (SELECT state_hash FROM pending_logins WHERE expires_at <= $1 LIMIT $2 @what_is_free@)"""
         return await self._tx.execute(sql, to_micros(ended_by), limit)
 
 

@@ -69,7 +69,7 @@ class SqlSessionTokens:
 
     async def purge(self, ended_before: datetime, limit: int) -> int:
         sql = """DELETE FROM session_tokens WHERE token_hash IN
-            (SELECT token_hash FROM session_tokens WHERE expires_at < $1 LIMIT $2)"""
+            (SELECT token_hash FROM session_tokens WHERE expires_at < $1 LIMIT $2 @what_is_free@)"""
         return await self._tx.execute(sql, to_micros(ended_before), limit)
 
 

@@ -58,6 +58,13 @@ class SqliteTransaction:
     async def execute(self, sql: str, *values: Value) -> int:
         return self._run(sql, values).rowcount
 
+    async def execute_last(self, sql: str, *values: Value) -> None:
+        # There is one writer at a time: now is as good as at the end.
+        self._run(sql, values)
+
+    async def flush_last(self) -> None:
+        """Nothing was put off."""
+
     async def execute_many(self, sql: str, rows: Sequence[tuple[Value, ...]]) -> None:
         for values in rows:
             self._run(sql, values)

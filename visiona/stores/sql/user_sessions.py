@@ -51,16 +51,21 @@ class SqlUserSessions:
         row = await self._tx.fetch_one(f"{_SELECT} WHERE id = $1", session_id)
         return _session(row) if row is not None else None
 
-    async def note_use(self, session: UserSession) -> None:
-        await self._tx.execute(
-            "UPDATE user_sessions SET last_seen_at = $2, ends_at = $3 WHERE id = $1",
+    async def note_use(self, session: UserSession) -> bool:
+        # Of two uses at once the later one counts, whichever is written last.
+        changed = await self._tx.execute(
+            """UPDATE user_sessions SET
+            last_seen_at = CASE WHEN last_seen_at < $2 THEN $2 ELSE last_seen_at END,
+            ends_at = CASE WHEN ends_at < $3 THEN $3 ELSE ends_at END
+            WHERE id = $1""",
             session.id,
             to_micros(session.last_seen_at),
             to_micros(session.idle_expires_at),
         )
+        return changed == 1
 
-    async def remove(self, session_id: SessionId) -> None:
-        await self._tx.execute("DELETE FROM user_sessions WHERE id = $1", session_id)
+    async def remove(self, session_id: SessionId) -> bool:
+        return await self._tx.execute("DELETE FROM user_sessions WHERE id = $1", session_id) == 1
 
     async def list_of_user(self, user_id: UserId, limit: int) -> list[UserSession]:
         sql = f"{_SELECT} WHERE user_id = $1 ORDER BY last_seen_at DESC, id DESC LIMIT $2"
@@ -76,7 +81,7 @@ class SqlUserSessions:
 
     async def purge(self, ended_by: datetime, limit: int) -> int:
         sql = """DELETE FROM user_sessions WHERE token_hash IN
-            (SELECT token_hash FROM user_sessions WHERE ends_at <= $1 LIMIT $2)"""
+            (SELECT token_hash FROM user_sessions WHERE ends_at <= $1 LIMIT $2 @what_is_free@)"""
         return await self._tx.execute(sql, to_micros(ended_by), limit)
 
 

@@ -34,13 +34,20 @@ class SqlUsers:
         row = await self._tx.fetch_one(f"SELECT {_COLUMNS} FROM users WHERE id = $1", user_id)
         return _user(row) if row is not None else None
 
+    async def lock_or_none(self, user_id: UserId) -> User | None:
+        sql = f"SELECT {_COLUMNS} FROM users WHERE id = $1 @for_update@"
+        row = await self._tx.fetch_one(sql, user_id)
+        return _user(row) if row is not None else None
+
     async def by_email_or_none(self, email: str) -> User | None:
-        row = await self._tx.fetch_one(f"SELECT {_COLUMNS} FROM users WHERE lower(email) = lower($1)", email)
+        row = await self._tx.fetch_one(
+            f"SELECT {_COLUMNS} FROM users WHERE lower(email) = lower($1 @bytewise@)", email
+        )
         return _user(row) if row is not None else None
 
     async def list_all(self, limit: int, after_email: str = "") -> list[User]:
         rows = await self._tx.fetch_all(
-            f"SELECT {_COLUMNS} FROM users WHERE lower(email) > lower($1) ORDER BY lower(email) LIMIT $2",
+            f"SELECT {_COLUMNS} FROM users WHERE lower(email) > lower($1 @bytewise@) ORDER BY lower(email) LIMIT $2",
             after_email,
             limit,
         )

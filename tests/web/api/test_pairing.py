@@ -200,6 +200,35 @@ async def test_rate_limits_count_failures_of_an_address_and_say_how_long(
         assert (await exchanged(world, token)).status == 200
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"{}",
+        b'{"pairing_token": 1}',
+        b'{"pairing_token": "%b", "serial_number": "' + b"x" * 200 + b'"}',
+        b'{"pairing_token": "%b", "idempotency_key": "?"}',
+        b'{"pairing_token": "' + b"x" * 1024 * 1024 + b'"}',
+    ],
+    ids=["nothing", "no json", "no token", "another type", "no serial", "no key", "too long"],
+)
+async def test_t09_what_is_no_exchange_takes_no_attempt_from_others(
+    body: bytes, autojump_clock: trio.testing.MockClock
+) -> None:
+    world = World(rate_limits=True)
+    token = (await (await world.person()).ask("POST", "/api/pairing/token")).data["token"]
+    spoilt = body.replace(b"%b", token.encode())
+    headers = {"Content-Type": "application/json"}
+    said = [
+        (await world.ask("POST", "/api/pairing/exchange", data=spoilt, headers=headers)).status
+        for _ in range(30)
+    ]
+    assert said[0] in {400, 413}
+    assert set(said) <= {400, 413, 429}
+    world.limits.attempt("192.0.2.1")
+
+
 async def test_a_revocation_seen_twice_changes_nothing_more() -> None:
     world = World()
     ada = await world.person()

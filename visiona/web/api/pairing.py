@@ -6,7 +6,7 @@ from datetime import datetime
 from quart import Blueprint, Response, g
 
 from visiona.domain.access import Actor, Scope
-from visiona.domain.errors import PairingRefused
+from visiona.domain.errors import Invalid, PairingRefused
 from visiona.domain.ids import WorkspaceId
 from visiona.domain.notices import NoticeKind
 from visiona.domain.pages import Position
@@ -109,9 +109,10 @@ def _add_exchange(
     @routes.post("/api/pairing/exchange")
     async def exchange_token() -> Response:
         """Exchange a pairing token for a session token and a device."""
-        limits.attempt(g.address)
+        # First the body, however slowly it comes: an attempt is taken from everybody's, and must be able to pair.
         fields = await body_fields()
         token = fields.text("pairing_token")
+        limits.attempt(g.address)
         try:
             done = await exchange(
                 stores,
@@ -120,7 +121,7 @@ def _add_exchange(
                 _claims(fields),
                 idempotency_key=fields.text_or_none("idempotency_key"),
             )
-        except PairingRefused:
+        except (PairingRefused, Invalid):
             limits.failed(g.address)
             raise
         feed.redeemed(done.user_id, done.pairing_token_id, done.device_id)

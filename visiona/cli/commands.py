@@ -34,6 +34,8 @@ COMMANDS = (
     Command("demo", "visiona.cli.demo", "run a server and a sample edge unit, and show what they do"),
     Command("config", "visiona.cli.config", "check the configuration, or show it and where it comes from"),
     Command("migrate", "visiona.cli.migrate", "show or bring up the database's schema"),
+    Command("backup", "visiona.cli.backup", "write everything that is kept into one file"),
+    Command("restore", "visiona.cli.restore", "put a backup back"),
     Command(
         "user",
         "visiona.cli.user",

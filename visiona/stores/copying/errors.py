@@ -6,7 +6,7 @@ class CopyRefused(Exception):
 
     Attributes:
         code: for programs: `BACKUP_DAMAGED`, `BACKUP_FOREIGN`, `BACKUP_NEWER`, `EXISTS`, `NOT_EMPTY`,
-            `NOTHING_THERE`, `NOT_THE_SAME`, `IN_USE` or `CANNOT_HOLD`.
+            `NOT_OURS`, `NOTHING_THERE`, `NOT_THE_SAME`, `IN_USE` or `CANNOT_HOLD`.
     """
 
     def __init__(self, message: str, *, code: str) -> None:

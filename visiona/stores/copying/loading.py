@@ -38,7 +38,7 @@ def refuse_unless_vacant(target: Target, *, replaces: bool) -> None:
         if names:
             raise CopyRefused(
                 f"{target.name} holds tables of another program ({', '.join(names)}); name an empty database",
-                code="NOT_EMPTY",
+                code="NOT_OURS",
             )
         return
     try:
@@ -46,11 +46,11 @@ def refuse_unless_vacant(target: Target, *, replaces: bool) -> None:
     except SchemaMismatch as error:
         raise CopyRefused(
             f"{target.name} was made by another version of visiona; move it away, or name an empty database",
-            code="NOT_EMPTY",
+            code="NOT_OURS",
         ) from error
     holds = [table for table in TABLES if table.name in present and not table.is_fleeting]
     if not replaces and any(target.count(table) for table in holds):
-        raise CopyRefused(f"{target.name} is not empty; nothing was changed", code="NOT_EMPTY")
+        raise CopyRefused(f"{target.name} is not empty", code="NOT_EMPTY")
 
 
 def load(source: Source, target: Target, progress: Progress) -> Mapping[str, Digest]:

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 import trio
 import trio.testing
-from visiona.domain.ids import DeviceId, TokenId, UserId
+from visiona.domain.ids import DeviceId, SessionId, TokenId, UserId
 from visiona.relay.expiry import expire_forever
 from visiona.relay.registry import Registry
 from visiona.stores.errors import StoreUnavailable
@@ -114,3 +114,32 @@ async def test_h14_what_runs_on_a_session_of_which_nothing_can_be_known_ends_as_
 
     monkeypatch.setattr(stores.sessions, "by_id_or_none", down)
     assert await watched(stores, 8.1, 7) == ["expired"]
+
+
+async def test_s02_a_silent_store_of_sessions_delays_no_other_expiry(
+    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry, ended, stores = Registry(), list[str](), MemoryStores()
+    began = trio.current_time()
+
+    async def silent(*_: object) -> None:
+        await trio.sleep(2)
+        raise StoreUnavailable("no answer")
+
+    monkeypatch.setattr(stores.sessions, "by_id_or_none", silent)
+    for number in range(50):
+        until = NOW + timedelta(seconds=60)
+        registry.calls.add(UserId("u"), SessionId(f"s{number}"), DeviceId("d"), ended.append, until)
+    tunnel = FakeTunnel()
+    registry.admit(tunnel, a_session(lives=61))
+    async with trio.open_nursery() as nursery:
+        await nursery.start(
+            expire_forever,
+            registry,
+            stores.sessions,
+            lambda: NOW + timedelta(seconds=trio.current_time() - began),
+        )
+        await trio.sleep(70)
+        nursery.cancel_scope.cancel()
+    assert len(ended) == 50
+    assert tunnel.closed is not None

@@ -213,12 +213,14 @@ async def test_what_comes_by_a_replaced_tunnel_does_not_cover_what_the_new_one_s
         assert asked == ["/api/system/info", "/api/devices"]
 
 
-async def test_a_store_that_is_down_costs_only_the_inventory(patient_clock: Clock) -> None:
-    stores = Counting()
+async def test_s01_a_store_that_is_down_costs_only_the_inventory_which_is_asked_for_again(
+    patient_clock: Clock,
+) -> None:
+    stores, goes_down = Counting(), True
     async with running(stores=stores) as relay:
 
         def answer(path: str) -> bytes:
-            stores.is_down = path == "/api/devices"
+            stores.is_down = goes_down and path == "/api/devices"
             return well_behaved(path)
 
         paired, asked = await pair(stores, await a_home(stores)), list[str]()
@@ -228,6 +230,12 @@ async def test_a_store_that_is_down_costs_only_the_inventory(patient_clock: Cloc
             await trio.sleep(1)
             assert relay.registry.online(paired.device.id)
             stores.is_down = False
+            assert (await device_of(relay, paired)).accelerators == ()
+            # It is not lost: what could not be kept is asked for again.
+            goes_down = False
+            await until(lambda: len(asked) == 4, AGAIN_SECONDS * 2)
+            await trio.sleep(1)
+            assert len((await device_of(relay, paired)).accelerators) > 0
             nursery.cancel_scope.cancel()
 
 

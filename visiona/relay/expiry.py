@@ -40,10 +40,11 @@ async def expire_forever(
 async def _prolong(calls: LiveCalls, sessions: SessionStore, now: datetime) -> None:
     """A person's session lives on while it is used, and only its store knows since when it was not.
 
-    While that cannot be known, what runs on the session ends as it was to: better once too often (ASVS 16.5.3).
+    While that cannot be known, what runs on the session ends as it was to: better once too often (ASVS 16.5.3). A store
+    that gave no answer about one is not asked about the next: each may take its time, and expiries do not wait.
     """
-    for credential_id in calls.overdue(now):
-        with contextlib.suppress(StoreUnavailable):
+    with contextlib.suppress(StoreUnavailable):
+        for credential_id in calls.overdue(now):
             session = await sessions.by_id_or_none(SessionId(credential_id), now)
             if session is not None:
                 calls.prolong(credential_id, session.idle_expires_at)

@@ -32,7 +32,9 @@ AT_ONE_TIME = 8
 
 MAX_WAITING = 10_000
 AGAIN_SECONDS = 5.0
-"""A device that reconnects is not asked again before; it is asked then. After a scan it is asked at once."""
+"""A device that reconnects is not asked again before; it is asked then. After a scan it is asked at once.
+
+So long is also waited before it is asked anew where its answer could not be written down."""
 
 _HEADERS = [("Host", "localhost"), ("Accept", "application/json"), ("Connection", "close")]
 
@@ -112,7 +114,8 @@ class Inventory:
                 self._asked_at[device_id] = trio.current_time()
                 await self._ask_and_keep(live)
         except StoreUnavailable:
-            logger.info("an inventory was not kept", extra={"device_id": device_id})
+            logger.info("an inventory was not kept; it is asked for again", extra={"device_id": device_id})
+            self._plan(device_id, trio.current_time() + AGAIN_SECONDS)
         finally:
             turns.release()
             self._running.pop(device_id).set()

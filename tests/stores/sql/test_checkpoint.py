@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import trio
+from visiona.stores.errors import StoreUnavailable
 from visiona.stores.opening import open_stores
 from visiona.stores.settings import StoreSettings
 from visiona.stores.sql import checkpoint
@@ -73,6 +74,25 @@ async def test_s03_a_checkpoint_that_fails_is_told_once_and_tried_again(
             nursery.start_soon(lambda: keep_checkpointing(path, "normal", change_mark, interval_seconds=SOON))
             await until(lambda: left[0] == 0)
             nursery.cancel_scope.cancel()
+    assert len(caplog.records) == 1
+
+
+async def test_s03_a_file_that_cannot_even_be_asked_ends_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked = 0
+
+    async def change_mark() -> int:
+        nonlocal asked
+        asked += 1
+        await trio.lowlevel.checkpoint()
+        raise StoreUnavailable("the disk of the database does not work")
+
+    async with trio.open_nursery() as nursery:
+        path = tmp_path / "visiona.db"
+        nursery.start_soon(lambda: keep_checkpointing(path, "normal", change_mark, interval_seconds=SOON))
+        await until(lambda: asked == 3)
+        nursery.cancel_scope.cancel()
     assert len(caplog.records) == 1
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import trio
 
+from visiona.stores.errors import StoreUnavailable
 from visiona.stores.sql.sqlite_file import connect
 
 INTERVAL_SECONDS = 2.0
@@ -30,10 +31,15 @@ async def keep_checkpointing(
         done, is_failing = -1, False
         while True:
             await trio.sleep(interval_seconds)
-            mark = await change_mark()
-            if mark == done:
-                continue
-            failure = await trio.to_thread.run_sync(_checkpoint_or_error, connection)
+            failure: Exception | None
+            try:
+                mark = await change_mark()
+            except StoreUnavailable as error:
+                failure = error
+            else:
+                if mark == done:
+                    continue
+                failure = await trio.to_thread.run_sync(_checkpoint_or_error, connection)
             if failure is None:
                 done = mark
             elif not is_failing:

@@ -2,8 +2,9 @@ import logging
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from html import escape
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from visiona.domain.notices import NoticeKind
@@ -97,6 +98,28 @@ async def test_to_a_devices_page_it_goes_by_a_page_of_ours() -> None:
         assert b"<script" not in answer.body
         assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
         assert "Set-Cookie" in answer.headers
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+@pytest.mark.parametrize(
+    "path", ["/api/camera/stop", "/api/devices/x/proxy/reboot", "/ws", "/ws?now=1", "/ws/x"]
+)
+async def test_a15_a_sign_in_that_another_site_began_does_not_end_at_a_device(site: str, path: str) -> None:
+    """Its last step is a page of ours, and a device believes what our pages ask of it."""
+    async with opened() as house:
+        visitor = house.browser()
+        left = await visitor.open(f"/api/auth/login?{urlencode({'return_to': path})}", site=site)
+        answer = await visitor.come_back(left.headers["Location"])
+        assert (answer.status, answer.headers["Location"]) == (302, "/")
+        again = await visitor.open(f"/api/auth/login?{urlencode({'return_to': path})}")
+        assert escape(path).encode() in (await visitor.come_back(again.headers["Location"])).body
+
+
+async def test_a_sign_in_that_another_site_began_may_end_at_a_page_of_the_console() -> None:
+    async with opened() as house:
+        visitor = house.browser()
+        left = await visitor.open("/api/auth/login?return_to=/pairing", site="cross-site")
+        assert (await visitor.come_back(left.headers["Location"])).headers["Location"] == "/pairing"
 
 
 # A-01, A-02: whose attempt it is

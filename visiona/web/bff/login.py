@@ -16,9 +16,10 @@ from visiona.stores.interfaces import Stores
 from visiona.web.bff.browser import browser_of, login_cookie, new_browser
 from visiona.web.bff.errors import GoesInCircles, from_provider, reason_of
 from visiona.web.bff.loops import Loops
-from visiona.web.bff.pages import shown_to_people
+from visiona.web.bff.pages import is_for_device, shown_to_people
 from visiona.web.bff.place import Place
 from visiona.web.bff.requests import redirect
+from visiona.web.cross_site import cross_site_fault
 from visiona.web.current_request import request_header
 from visiona.web.errors import SignInFailed
 from visiona.web.rate_limits import SignInBeginnings
@@ -60,7 +61,7 @@ def login_routes(
         browser = known or new_browser()
         _check_loop(loops, browser)
         beginnings.attempt(g.get("address", ""))
-        return_to = local_path(request.args.get("return_to"), place.home)
+        return_to = _return_to(place)
         try:
             begun = await begin(stores, provider, place, browser, return_to, now())
         except ProviderUnavailable as error:
@@ -112,6 +113,17 @@ def _at_the_right_address(place: Place) -> Response:
         raise SignInFailed(_ELSEWHERE)
     query = {"return_to": local_path(request.args.get("return_to"), place.home), "here": "1"}
     return redirect(f"{place.base}/api/auth/login?{urlencode(query)}")
+
+
+def _return_to(place: Place) -> str:
+    """Where the person wants to go; never to a device where another site's page chose it.
+
+    A device's paths may not be asked for by other sites' pages (cross_site.py), and the way back from a sign-in is a
+    page of ours: whoever could begin one would have a device do something by GET, in the person's name.
+    """
+    path = local_path(request.args.get("return_to"), place.home)
+    is_foreign = cross_site_fault("GET", request_header, place.own_origin) is not None
+    return place.home if is_foreign and is_for_device(path, place) else path
 
 
 def _hash(secret: str) -> str:

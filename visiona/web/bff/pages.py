@@ -5,6 +5,7 @@ A program that asks for these routes gets the JSON envelope instead.
 
 import base64
 import hashlib
+import re
 from collections.abc import Awaitable, Callable
 from functools import wraps
 from html import escape
@@ -46,6 +47,8 @@ _ONWARD: Final = """<!doctype html>
 <body><main><p><a href="{href}">Signed in</a></p></main></body></html>
 """
 
+_FOR_DEVICES: Final = re.compile(r"(?:api|ws)(?:[/?#]|$)")
+
 Handler = Callable[[], Awaitable[Response]]
 
 
@@ -55,12 +58,17 @@ def onward(path: str, place: Place) -> Response:
     What a redirect leads to counts as asked for by the identity provider's site (Fetch, `Sec-Fetch-Site`), and a
     device's pages may not be asked for by another site's. So to those it is a page of ours that leads on.
     """
-    if not path.startswith(place.home + "api/"):
+    if not is_for_device(path, place):
         return redirect(path)
     body = _ONWARD.format(href=escape(path), style=_STYLE)
     response = Response(body, status=200, content_type="text/html; charset=utf-8")
     response.headers["Content-Security-Policy"] = POLICY
     return response
+
+
+def is_for_device(path: str, place: Place) -> bool:
+    """Whether a local path can lead to a device (web/targets.py)."""
+    return _FOR_DEVICES.match(path.removeprefix(place.home)) is not None
 
 
 def shown_to_people(place: Place) -> Callable[[Handler], Handler]:

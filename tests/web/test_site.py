@@ -165,6 +165,16 @@ async def test_h12_a_body_announced_as_too_large_is_413_before_it_comes() -> Non
     assert await early_status(World(), 2**40, b"{") == 413
 
 
+@pytest.mark.parametrize("path", ["//livez", "///livez", "//api/devices", "//", "//pairing"])
+async def test_h07_more_slashes_in_front_are_another_path(path: str) -> None:
+    world = World()
+    ada = await world.person()
+    spelt = {"path": path, "raw_path": path.encode()}
+    assert (await ada.ask("GET", "/livez", scope_base=spelt)).code == "NOT_FOUND"
+    person = {"Accept": "text/html"}
+    assert (await ada.ask("GET", "/livez", scope_base=spelt, headers=person)).status == 404
+
+
 async def test_a_bug_in_finishing_an_answer_is_500_too(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

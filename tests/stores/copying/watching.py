@@ -1,0 +1,27 @@
+"""Somebody who watches a copy: counts, or does something in the middle of it."""
+
+from collections.abc import Callable
+
+
+class Watching:
+    """See ends.Progress.
+
+    Args:
+        at: calls of `step` until `then` is called; later ones do nothing.
+    """
+
+    def __init__(self, at: int = 1, then: Callable[[], None] = lambda: None) -> None:
+        self.total = 0
+        self.rows = 0
+        self.steps = 0
+        self._at = at
+        self._then = then
+
+    def begin(self, total_rows: int) -> None:
+        self.total = total_rows
+
+    def step(self, rows: int) -> None:
+        self.rows += rows
+        self.steps += 1
+        if self.steps == self._at:
+            self._then()

@@ -13,6 +13,7 @@ from visiona.domain.sessions import (
     UserSession,
 )
 from visiona.stores.interfaces import MAX_ROWS, Stores, Tx
+from visiona.stores.sessions import Ends
 
 
 class KeptSessions:
@@ -94,6 +95,9 @@ class KeptSessions:
 
     async def purge(self, now: datetime, limit: int) -> int:
         return await self._stores.write(lambda tx: tx.user_sessions.purge(now, limit))
+
+    async def ends_after(self, position: str) -> Ends:
+        return Ends((), position)
 
 
 class KeptPendingLogins:

@@ -7,18 +7,38 @@ Every call may raise StoreUnavailable, before or after which nothing was changed
 memory, or told that the session is over (A-12).
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from visiona.domain.ids import SessionId, UserId
+from visiona.domain.notices import Notice
 from visiona.domain.sessions import Identity, PendingLogin, UserSession
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """What became known of sessions that ended.
+
+    Attributes:
+        position: where the next question goes on.
+        has_more: ask again at once.
+        are_lost: sessions that were there are gone and nobody was told: whatever held them was emptied.
+    """
+
+    notices: Sequence[Notice]
+    position: str
+    has_more: bool = False
+    are_lost: bool = False
 
 
 class SessionStore(Protocol):
     """People's sessions, by the hash of their text.
 
     Every `delete…` leaves a SESSION_ENDED notice for each session that it ended, in the same deed, so that whoever
-    serves cuts what runs on it. A session that ended by itself leaves none.
+    serves cuts what runs on it: among the database's notices where sessions are kept there, else in `ends_after`. A
+    session that ended by itself leaves none.
     """
 
     async def create(self, session: UserSession) -> None:
@@ -70,6 +90,10 @@ class SessionStore(Protocol):
 
     async def purge(self, now: datetime, limit: int) -> int:
         """Forgets those that ended by themselves; says how many."""
+        ...
+
+    async def ends_after(self, position: str) -> Ends:
+        """The ends that the database's notices do not tell; "" for all that are still known, the oldest first."""
         ...
 
 

@@ -1,11 +1,14 @@
 """Connections that Hypercorn serves: what their clients do, and what is left of it."""
 
+import logging
 import socket
 import struct
 
 import pytest
 import trio
 import trio.testing
+from h2.config import H2Configuration
+from h2.connection import H2Connection
 from visiona.tunnel.byte_stream import TunnelStream
 from visiona.web.door_checked import MAX_AHEAD_BYTES
 
@@ -126,3 +129,37 @@ async def test_h14_what_is_sent_ahead_of_a_websocket_over_http_2_leaves_no_strea
         await trio.testing.wait_all_tasks_blocked(0.05)
         rig.pass_seconds(6)
         assert (len(rig.registry.calls), rig.live.tunnel.stream_count) == (0, 0)
+
+
+PSEUDO = {":method": "GET", ":scheme": "http", ":authority": "door.test", ":path": "/livez"}
+SOCKET = {**PSEUDO, ":method": "CONNECT", ":protocol": "websocket", "sec-websocket-version": "13"}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {":method": "CONNECT", ":authority": "elsewhere:443"},
+        {**PSEUDO, ":path": "/\xe9"},
+        {**PSEUDO, ":method": "G\xc9T"},
+        {**SOCKET, "sec-websocket-protocol": "\xe9"},
+        {**SOCKET, "sec-websocket-extensions": "x; y=\xe9"},
+    ],
+    ids=["no path", "path", "method", "protocol", "extension"],
+)
+async def test_h01_http_2_that_hypercorn_stumbles_over_costs_its_sender_the_connection_and_us_a_line(
+    fields: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_rig("door", echo) as rig:
+        client = await rig.connect()
+        config = H2Configuration(validate_outbound_headers=False, normalize_outbound_headers=False)
+        connection = H2Connection(config)
+        connection.initiate_connection()
+        connection.send_headers(1, [*fields.items(), ("cookie", "visiona_session=secret")], end_stream=True)
+        with caplog.at_level(logging.INFO):
+            await client.stream.send_all(connection.data_to_send())
+            await client.rest()
+            await trio.testing.wait_all_tasks_blocked(0.05)
+        (record,) = [record for record in caplog.records if record.name == "visiona.web.door_handover"]
+        assert (record.levelname, record.exc_info) == ("INFO", None)
+        assert record.__dict__["reason"] in {"UnboundLocalError", "UnicodeDecodeError"}
+        assert not [record for record in caplog.records if record.levelno >= logging.ERROR]

@@ -6,7 +6,7 @@ worker context and the lifespan that hypercorn/trio/run.py gives it.
 
 import logging
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from typing import Any, Final
 
@@ -26,6 +26,8 @@ from visiona.web.door_checked import CheckedRequests
 from visiona.web.door_settings import ConnectAgent
 from visiona.wire.http1.head import RequestHead
 
+log = logging.getLogger(__name__)
+
 SEND_SECONDS = 60.0
 """For a client to take one piece. Hypercorn shields its sends from cancellation, so they end by themselves."""
 
@@ -35,6 +37,10 @@ GiveOn = Callable[[RequestHead, bytes], Awaitable[None]]
 """Takes an agent's connection: its request's head, and the bytes after it."""
 
 _SWITCHING = b"HTTP/1.1 101 "
+
+STUMBLES: Final = (UnboundLocalError, UnicodeError)
+"""What Hypercorn (0.18) raises at a CONNECT without a path, and at bytes beyond ASCII in a method, a path or a
+WebSocket's fields. A bug of ours does not come this way: what the app raises is answered before."""
 
 BREAK_STREAM: Final = "visiona.break_stream"
 """Under this name each request's scope has, in its state, the way to break its own answer off."""
@@ -200,11 +206,29 @@ class Hypercorn:
         )
         stream.server = server
         try:
-            await contain("a connection of the web site", server.run, dict)
+            await contain("a connection of the web site", partial(_run, server, peer_address), dict)
         finally:
             if not stream.is_given_on:
                 # Cancelled, it has not come to close its socket.
                 stream.socket.close()
+
+
+async def _run(server: HandedServer, peer_address: str) -> None:
+    """Serves to the end, which is also where Hypercorn stumbles over what it reads."""
+    try:
+        await server.run()
+    except* STUMBLES as stumbles:
+        # Only the kind: the message of some of them is all that was read, cookies included.
+        reasons = {type(leaf).__name__ for leaf in _leaves(stumbles)}
+        log.info("unreadable HTTP/2", extra={"reason": ", ".join(sorted(reasons)), "address": peer_address})
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for inner in group.exceptions:
+        if isinstance(inner, BaseExceptionGroup):
+            yield from _leaves(inner)
+        else:
+            yield inner
 
 
 async def _break_stream(stream: HandedStream, send: Callable[..., Awaitable[None]]) -> None:

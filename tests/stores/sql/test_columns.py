@@ -1,9 +1,12 @@
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 
 from hypothesis import given
 from hypothesis import strategies as st
 from visiona.domain.devices import Accelerator, AcceleratorStatus
 from visiona.stores.sql.columns import (
+    Texts,
     from_accelerators,
     from_texts,
     to_accelerators,
@@ -37,6 +40,14 @@ def test_nothing_stays_nothing() -> None:
 @given(st.lists(TEXT))
 def test_texts_come_back(texts: list[str]) -> None:
     assert to_texts(from_texts(texts)) == tuple(texts)
+    assert to_texts(Texts(texts)) == tuple(texts)
+
+
+@given(st.lists(TEXT))
+def test_texts_come_back_from_sqlite(texts: list[str]) -> None:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        (column,) = connection.execute("SELECT $1", {"1": Texts(texts)}).fetchone()
+    assert column == from_texts(texts)
 
 
 @given(

@@ -1,6 +1,6 @@
 import pytest
 from visiona.stores.errors import SchemaMismatch
-from visiona.stores.sql.migrate import Applied, Migration, known_migrations, status_of
+from visiona.stores.sql.migrate import Applied, Migration, known_migrations, status_of, steps_to_undo
 
 ONE, TWO, THREE = (Migration(number, f"step_{number}", f"SELECT {number};") for number in (1, 2, 3))
 
@@ -35,3 +35,23 @@ def test_an_edited_step_is_refused() -> None:
 def test_a_hole_is_refused() -> None:
     with pytest.raises(SchemaMismatch, match="lacks a step"):
         status_of((ONE, TWO, THREE), [ran(ONE), ran(THREE)])
+
+
+def test_every_embedded_step_has_a_way_back_and_says_what_it_loses() -> None:
+    for step in known_migrations():
+        assert step.undo is not None
+        assert step.loss != "what it brought"
+
+
+def test_steps_are_undone_from_the_newest() -> None:
+    back = [Migration(step.number, step.name, step.text, "SELECT 1;") for step in (ONE, TWO, THREE)]
+    found = status_of(back, [ran(ONE), ran(TWO)])
+    assert steps_to_undo(back, found, 0) == (back[1], back[0])
+    assert steps_to_undo(back, found, 1) == (back[1],)
+    assert steps_to_undo(back, found, 2) == ()
+    with pytest.raises(SchemaMismatch, match=r"0001 \(step_1\) cannot be undone"):
+        steps_to_undo((ONE, *back[1:]), found, 0)
+
+
+def test_the_way_back_is_no_part_of_the_digest() -> None:
+    assert Migration(1, "one", "a", "b").digest == Migration(1, "one", "a").digest

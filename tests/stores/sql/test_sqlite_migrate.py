@@ -4,12 +4,20 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from visiona.stores.sql.migrate import Migration
+from visiona.stores.errors import SchemaMismatch
+from visiona.stores.sql.migrate import Migration, known_migrations
 from visiona.stores.sql.sqlite_file import connect
-from visiona.stores.sql.sqlite_migrate import status, up
+from visiona.stores.sql.sqlite_migrate import down, status, up
 
-ONE = Migration(1, "one", "CREATE TABLE a (x TEXT);\n-- a ; in a comment\nINSERT INTO a VALUES ('; ');\n")
-TWO = Migration(2, "two", "INSERT INTO a VALUES ('2');\nCREATE TABLE b (x TEXT);\n")
+ONE = Migration(
+    1, "one", "CREATE TABLE a (x TEXT);\n-- a ; in a comment\nINSERT INTO a VALUES ('; ');\n", "DROP TABLE a;"
+)
+TWO = Migration(
+    2,
+    "two",
+    "INSERT INTO a VALUES ('2');\nCREATE TABLE b (x TEXT);\n",
+    "DELETE FROM a WHERE x = '2';\nDROP TABLE b;",
+)
 BROKEN = Migration(2, "broken", "INSERT INTO a VALUES ('2');\nINSERT INTO nowhere VALUES (1);\n")
 
 
@@ -68,3 +76,53 @@ def test_s01_who_comes_second_finds_nothing_left_to_do(
     with closing(sqlite3.connect(path, isolation_level=None, factory=Late)) as late:
         assert up(late, (ONE,)).pending == (ONE,)
     assert connection.execute("SELECT count(*) FROM a").fetchone() == (1,)
+
+
+def test_steps_are_undone_from_the_newest_down_to_the_one_named(connection: sqlite3.Connection) -> None:
+    up(connection, (ONE, TWO))
+    assert len(down(connection, (ONE, TWO), 2).applied) == 2
+    assert tables(connection) == {"a", "b", "schema_migrations"}
+    down(connection, (ONE, TWO), 1)
+    assert tables(connection) == {"a", "schema_migrations"}
+    assert connection.execute("SELECT count(*) FROM a").fetchone() == (1,)
+    down(connection, (ONE, TWO), 0)
+    assert tables(connection) == {"schema_migrations"}
+    up(connection, (ONE, TWO))
+
+
+def test_s01_a_step_that_cannot_be_undone_stays(connection: sqlite3.Connection) -> None:
+    only_up = Migration(2, TWO.name, TWO.text)
+    up(connection, (ONE, only_up))
+    with pytest.raises(SchemaMismatch, match=r"0002 \(two\) cannot be undone"):
+        down(connection, (ONE, only_up), 0)
+    half = Migration(2, TWO.name, TWO.text, "DROP TABLE b;\nDROP TABLE nowhere;")
+    with pytest.raises(sqlite3.OperationalError):
+        down(connection, (ONE, half), 0)
+    assert tables(connection) == {"a", "b", "schema_migrations"}
+
+
+def test_every_step_of_ours_can_be_taken_back_and_run_again(connection: sqlite3.Connection) -> None:
+    """One by one: what is there after a step is what is there when the next one was undone."""
+
+    def shape() -> list[tuple[str, ...]]:
+        return sorted(connection.execute("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL"))
+
+    known = known_migrations()
+    shapes = []
+    for step in known:
+        shapes.append(shape())
+        up(connection, known[: step.number])
+    last = shape()
+    for step in reversed(known):
+        down(connection, known, step.number - 1)
+        if step.number > 1:
+            assert shape() == shapes[step.number - 1]
+    assert tables(connection) == {"schema_migrations", "sqlite_sequence"}
+    up(connection, known)
+    assert shape() == last
+
+
+def test_what_is_only_for_the_other_database_is_left_out(connection: sqlite3.Connection) -> None:
+    step = Migration(1, "one", "CREATE TABLE a (x TEXT);\n@postgresql@CREATE TABLE b (x TEXT);\n-- end\n")
+    up(connection, (step,))
+    assert tables(connection) == {"a", "schema_migrations"}

@@ -39,11 +39,43 @@ def test_an_address_that_names_no_file_is_a_fault(url: str) -> None:
     assert len(StoreSettings(url, STATE).check()) == 1
 
 
-@pytest.mark.parametrize("url", ["postgresql://u:hush@h/d", "postgres://h"])
-def test_postgresql_is_said_to_be_missing_and_no_password_is_repeated(url: str) -> None:
+@pytest.mark.parametrize("url", ["postgresql://u:hush@h/d", "postgres://h/d?sslmode=require"])
+def test_a_server_is_named_by_its_address(url: str) -> None:
+    settings = StoreSettings(url, STATE)
+    assert settings.check() == []
+    assert settings.is_postgres
+    assert settings.postgres.hosts == (("h", 5432),)
+    assert not settings.is_memory
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://u:hush@h", "postgres://u:hush/x@h/d", "postgresql://u:hush@h:x/d"]
+)
+def test_s01_a_fault_in_a_servers_address_is_told_without_its_password(url: str) -> None:
     (fault,) = StoreSettings(url, STATE).check()
-    assert "cannot use PostgreSQL yet" in fault
+    assert fault.startswith("database.url: write postgresql://")
     assert "hush" not in fault
+
+
+def test_no_password_is_in_what_python_shows_of_settings() -> None:
+    redis = RedisSettings("redis://:hush@h")
+    assert "hush" not in repr(StoreSettings("postgresql://u:hush@h/d", STATE, redis=redis))
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_fine"),
+    [
+        (StoreSettings(None, STATE, pool_size=1), True),
+        (StoreSettings(None, STATE, pool_size=100), True),
+        (StoreSettings(None, STATE, pool_size=0), False),
+        (StoreSettings(None, STATE, pool_size=101), False),
+        (StoreSettings(None, STATE, timeout_seconds=60), True),
+        (StoreSettings(None, STATE, timeout_seconds=61), False),
+        (StoreSettings(None, STATE, timeout_seconds=0), False),
+    ],
+)
+def test_each_limit_of_the_database_is_at_its_place(settings: StoreSettings, is_fine: bool) -> None:
+    assert (settings.check() == []) == is_fine
 
 
 def test_no_redis_is_the_default() -> None:

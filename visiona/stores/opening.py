@@ -1,27 +1,15 @@
-"""Opening stores: the only place that knows which engine is behind them."""
+"""Opening stores: the only place that knows which engines are behind them."""
 
 import contextlib
-import sqlite3
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 
-import trio
-
-from visiona.stores.errors import SchemaMismatch, StoreBusy, StoreDamaged, StoreUnavailable
+from visiona.stores.asyncio_guest import open_guest
 from visiona.stores.interfaces import Stores
 from visiona.stores.memory.engine import MemoryStores
+from visiona.stores.opening_postgres import open_postgres, postgres_down, postgres_status, postgres_up
+from visiona.stores.opening_sqlite import open_sqlite, sqlite_down, sqlite_status, sqlite_up
 from visiona.stores.settings import StoreSettings
-from visiona.stores.sql import sqlite_file, sqlite_migrate
-from visiona.stores.sql.checkpoint import keep_checkpointing
-from visiona.stores.sql.migrate import SchemaStatus, known_migrations
-from visiona.stores.sql.sqlite import SqliteStores
-from visiona.stores.sql.sqlite_errors import primary_code, translated
-
-LOCK_SECONDS = 5.0
-"""How long another program's transaction is waited for at start."""
-
-MIGRATION_SECONDS = 5.0
-"""How long a command waits for a server that starts at the same time to have migrated."""
+from visiona.stores.sql.migrate import SchemaStatus
 
 
 @contextlib.asynccontextmanager
@@ -30,8 +18,8 @@ async def open_stores(settings: StoreSettings, *, exclusive: bool) -> AsyncItera
 
     Args:
         settings: must have passed `check()`.
-        exclusive: True for a server, of which there is one for each database; False for a command that works while
-            that server serves.
+        exclusive: True for a server, of which there is one for each SQLite file; False for a command that works
+            while that server serves.
 
     Raises:
         StoreBusy: exclusive, and another server has it.
@@ -39,20 +27,16 @@ async def open_stores(settings: StoreSettings, *, exclusive: bool) -> AsyncItera
         StoreDamaged: the file is broken; it was left as it is.
         StoreUnavailable: it cannot be opened.
     """
-    if settings.is_memory:
-        yield MemoryStores()
-        return
-    path, synchronous = settings.database_file, settings.synchronous
-    sqlite_file.prepare(path)
-    with sqlite_file.sole_server(path) if exclusive else contextlib.nullcontext():
-        await _bring_up(path, is_locked=exclusive)
-        stores = SqliteStores(path, synchronous)
-        try:
-            # A command is over before its log is worth moving, and the last to close a file moves it anyway.
-            async with _checkpointing(path, synchronous, stores) if exclusive else contextlib.nullcontext():
-                yield stores
-        finally:
-            stores.close()
+    async with contextlib.AsyncExitStack() as opened:
+        if settings.is_memory:
+            stores: Stores = MemoryStores()
+        elif settings.is_postgres:
+            guest = await opened.enter_async_context(open_guest())
+            stores = await opened.enter_async_context(open_postgres(settings, guest, exclusive=exclusive))
+        else:
+            file = open_sqlite(settings.database_file, settings.synchronous, exclusive=exclusive)
+            stores = await opened.enter_async_context(file)
+        yield stores
 
 
 async def schema_status(settings: StoreSettings) -> SchemaStatus | None:
@@ -63,80 +47,33 @@ async def schema_status(settings: StoreSettings) -> SchemaStatus | None:
     """
     if settings.is_memory:
         return None
-    return await trio.to_thread.run_sync(_status, settings.database_file)
+    if settings.is_postgres:
+        async with open_guest() as guest:
+            return await postgres_status(settings, guest)
+    return await sqlite_status(settings.database_file)
 
 
 async def migrate_up(settings: StoreSettings) -> SchemaStatus | None:
     """Brings the schema up to date; says how far it was before. Raises as `open_stores(exclusive=False)`."""
     if settings.is_memory:
         return None
-    sqlite_file.prepare(settings.database_file)
-    return await _bring_up(settings.database_file, is_locked=False)
+    if settings.is_postgres:
+        async with open_guest() as guest:
+            return await postgres_up(settings, guest)
+    return await sqlite_up(settings.database_file)
 
 
-@contextlib.asynccontextmanager
-async def _checkpointing(path: Path, synchronous: str, stores: SqliteStores) -> AsyncIterator[None]:
-    try:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(keep_checkpointing, path, synchronous, stores.change_mark)
-            yield
-            nursery.cancel_scope.cancel()
-    except BaseExceptionGroup as group:
-        # The caller's own exception went through a nursery that the caller does not know of: give it back as it was.
-        if len(group.exceptions) > 1:
-            raise
-        error = group.exceptions[0]
-        raise error from error.__cause__
+async def migrate_down(settings: StoreSettings, to: int) -> SchemaStatus | None:
+    """Takes back every step of the schema after number `to`; says how far it was before.
 
-
-def _status(path: Path) -> SchemaStatus:
-    if not path.exists():
-        return SchemaStatus((), known_migrations())
-    sqlite_file.prepare(path)
-    with _translating(path), _opened(path) as connection:
-        return sqlite_migrate.status(connection, known_migrations())
-
-
-async def _bring_up(path: Path, *, is_locked: bool) -> SchemaStatus:
-    """Checks and migrates; where another program holds the server's lock, waits for it to have migrated."""
-    deadline = trio.current_time() + MIGRATION_SECONDS
-    while True:
-        try:
-            return await trio.to_thread.run_sync(_bring_up_now, path, is_locked)
-        except StoreBusy as busy:
-            if trio.current_time() >= deadline:
-                raise SchemaMismatch(
-                    "the database must be migrated, and a server of another version uses it; restart that server"
-                ) from busy
-        await trio.sleep(0.1)
-
-
-def _bring_up_now(path: Path, is_locked: bool) -> SchemaStatus:
-    """As `_bring_up`; StoreBusy where a step is pending and a server holds the lock."""
-    with _translating(path), _opened(path) as connection:
-        if is_locked:
-            sqlite_file.check(connection, path)
-        before = sqlite_migrate.status(connection, known_migrations())
-        if before.pending:
-            with contextlib.nullcontext() if is_locked else sqlite_file.sole_server(path):
-                sqlite_migrate.up(connection, known_migrations())
-        return before
-
-
-def _opened(path: Path) -> contextlib.closing[sqlite3.Connection]:
-    return contextlib.closing(sqlite_file.connect(path, "full", wait_seconds=LOCK_SECONDS))
-
-
-@contextlib.contextmanager
-def _translating(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        if primary_code(error) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
-            raise StoreDamaged(
-                f"the database {path} is damaged; it was left as it is: restore a backup"
-            ) from error
-        known = translated(error)
-        if isinstance(known, StoreUnavailable):
-            raise StoreUnavailable(f"{known} ({path})") from error
-        raise
+    Raises:
+        StoreBusy: a server uses the database; nothing was changed.
+        SchemaMismatch: the schema is not this program's, or a step cannot be taken back; nothing was changed.
+        StoreDamaged, StoreUnavailable: as `open_stores`.
+    """
+    if settings.is_memory:
+        return None
+    if settings.is_postgres:
+        async with open_guest() as guest:
+            return await postgres_down(settings, guest, to)
+    return await sqlite_down(settings.database_file, to)

@@ -1,9 +1,11 @@
 """Where state is kept."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
 
+from visiona.stores import postgres_address
+from visiona.stores.postgres_address import PostgresAddress
 from visiona.stores.redis_address import NoAddress, RedisAddress, parsed
 
 DATABASE_FILE = "visiona.db"
@@ -25,7 +27,7 @@ class RedisSettings:
         key_prefix: begins the name of every key of ours, so that others may use the same Redis.
     """
 
-    url: str | None = None
+    url: str | None = field(default=None, repr=False)
     pool_size: int = 8
     timeout_seconds: float = 1.0
     key_prefix: str = "visiona:"
@@ -68,16 +70,21 @@ class StoreSettings:
     """Settings of the stores.
 
     Attributes:
-        url: `sqlite:///absolute/path`, `memory:`, or None for `visiona.db` in the state directory.
+        url: `postgresql://user:password@host/database`, `sqlite:///absolute/path`, `memory:`, or None for
+            `visiona.db` in the state directory.
         state_dir: the folder that is ours to write.
         synchronous: `normal`: a crash of the program loses nothing, a power cut perhaps the last second;
             `full`: neither loses anything, and every write waits for the disk.
+        pool_size: connections to PostgreSQL at most; one operation at a time on each.
+        timeout_seconds: how long PostgreSQL may take for one operation, waiting for a connection included.
         redis: section `[redis]`, checked by itself.
     """
 
-    url: str | None
+    url: str | None = field(repr=False)
     state_dir: Path
     synchronous: str = "normal"
+    pool_size: int = 8
+    timeout_seconds: float = 2.0
     redis: RedisSettings = NO_REDIS
 
     def check(self) -> list[str]:
@@ -85,19 +92,36 @@ class StoreSettings:
         faults = []
         if self.synchronous not in {"normal", "full"}:
             faults.append('database.synchronous: write "normal" or "full"')
-        if self.url is not None and self.url.startswith(("postgresql://", "postgres://")):
-            faults.append(
-                "database.url: this version cannot use PostgreSQL yet; "
-                'write "sqlite:///absolute/path", or leave it out for a file in the state directory'
-            )
+        if not 1 <= self.pool_size <= MAX_POOL_SIZE:
+            faults.append(f"database.pool_size: write a number from 1 to {MAX_POOL_SIZE}")
+        if not 0 < self.timeout_seconds <= MAX_TIMEOUT_SECONDS:
+            faults.append(f"database.timeout_seconds: write more than 0 and at most {MAX_TIMEOUT_SECONDS:g}")
+        if self.is_postgres:
+            try:
+                postgres_address.parsed(self.url or "")
+            except postgres_address.NoAddress as error:
+                faults.append(f"database.url: {error}")
         elif self.url is not None and self.url != "memory:" and not _is_sqlite(self.url):
-            faults.append('database.url: write "sqlite:///absolute/path" or "memory:", or leave it out')
+            faults.append(
+                'database.url: write "postgresql://user:password@host/database", "sqlite:///absolute/path" or'
+                ' "memory:", or leave it out'
+            )
         return faults
 
     @property
     def is_memory(self) -> bool:
         """Whether nothing is to be kept."""
         return self.url == "memory:"
+
+    @property
+    def is_postgres(self) -> bool:
+        """Whether a server keeps it."""
+        return self.url is not None and postgres_address.is_postgres(self.url)
+
+    @property
+    def postgres(self) -> PostgresAddress:
+        """The PostgreSQL server and its database."""
+        return postgres_address.parsed(self.url or "")
 
     @property
     def database_file(self) -> Path:

@@ -17,7 +17,7 @@ from visiona.stores.interfaces import Stores, Tx
 from visiona.stores.opening import migrate_up
 from visiona.stores.settings import StoreSettings
 from visiona.stores.sql.sqlite import SqliteStores
-from visiona.stores.sql.sqlite_file import connect
+from visiona.stores.sql.sqlite_file import ROOM_BYTES, connect
 
 from tests.support.nouns import NOW, Home, a_home, a_user, put
 
@@ -116,6 +116,24 @@ async def test_s03_who_pings_a_database_that_takes_no_writes_hears_of_it_until_i
     stores._writer.execute("PRAGMA query_only = OFF")
     await stores.ping()
     await put(stores, a_user())
+
+
+async def test_s03_on_a_full_disk_a_small_write_that_succeeds_ends_no_trouble(
+    stores: SqliteStores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A large one that failed gives back a little room, enough for the ping's page and not for the next large one."""
+    free = 4096
+    monkeypatch.setattr("visiona.stores.sql.sqlite.free_bytes", lambda _: free)
+    (pages,) = stores._writer.execute("PRAGMA page_count").fetchone()
+    stores._writer.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(StoreUnavailable, match="full"):
+        await put(stores, *[a_user(f"{n}@example.com") for n in range(100)])
+    for _ in range(3):
+        await put(stores, a_user(f"{_}@example.com"))
+        with pytest.raises(StoreUnavailable, match="writing fails: the disk of the database is full"):
+            await stores.ping()
+    free = ROOM_BYTES
+    await stores.ping()
 
 
 async def test_a_write_that_succeeds_ends_the_trouble_too(stores: SqliteStores) -> None:

@@ -18,11 +18,12 @@ from visiona.stores.errors import StoreUnavailable
 from visiona.stores.inline import run_inline
 from visiona.stores.interfaces import Ping, Tx
 from visiona.stores.kept_sessions import KeptPendingLogins, KeptSessions
+from visiona.stores.rates import ProcessRates, RateStore
 from visiona.stores.sessions import PendingLoginStore, SessionStore
 from visiona.stores.sql.dialect import SQLITE
 from visiona.stores.sql.engine import Row, Value
-from visiona.stores.sql.sqlite_errors import code_name, is_busy, primary_code, translated
-from visiona.stores.sql.sqlite_file import connect
+from visiona.stores.sql.sqlite_errors import code_name, is_busy, is_full, primary_code, translated
+from visiona.stores.sql.sqlite_file import ROOM_BYTES, connect, free_bytes
 from visiona.stores.sql.transaction import SqlTx
 
 T = TypeVar("T")
@@ -120,6 +121,7 @@ class SqliteStores:
     def __init__(
         self, path: Path, synchronous: str = "normal", *, busy_seconds: float = BUSY_SECONDS
     ) -> None:
+        self._path = path
         self._busy_seconds = busy_seconds
         self._write_trouble: StoreUnavailable | None = None
         try:
@@ -135,6 +137,7 @@ class SqliteStores:
         self.sessions: SessionStore = KeptSessions(self)
         self.pending_logins: PendingLoginStore = KeptPendingLogins(self)
         self.pings: Mapping[str, Ping] = {"database": self.ping}
+        self.rates: RateStore = ProcessRates()
 
     def close(self) -> None:
         """Closes both connections; the last one of all programs also empties the log into the file."""
@@ -167,7 +170,7 @@ class SqliteStores:
             if waits or not is_lock:
                 _say(error)
             raise
-        self._write_trouble = None
+        self._note_success()
         return result
 
     async def ping(self) -> None:
@@ -189,6 +192,10 @@ class SqliteStores:
             raise translated(error) from error
         return int(version)
 
+    async def wait_notice(self, seconds: float) -> None:
+        """See interfaces.Stores.wait_notice."""
+        await trio.sleep(seconds)
+
     async def _try_writing(self, trouble: StoreUnavailable) -> None:
         try:
             await self._begin(self._writing, "BEGIN IMMEDIATE", 0.0)
@@ -198,7 +205,17 @@ class SqliteStores:
             raise StoreUnavailable(
                 f"writing fails: {trouble}", retry_after_seconds=trouble.retry_after_seconds
             ) from error
-        self._write_trouble = None
+        self._note_success()
+        if self._write_trouble is not None:
+            raise StoreUnavailable(
+                f"writing fails: {trouble}", retry_after_seconds=trouble.retry_after_seconds
+            ) from trouble
+
+    def _note_success(self) -> None:
+        """A write went well. On a full disk small ones do now and then, in what a large one had to give back."""
+        trouble = self._write_trouble
+        if trouble is None or not is_full(trouble.__cause__) or free_bytes(self._path) >= ROOM_BYTES:
+            self._write_trouble = None
 
     async def _begin(self, transaction: SqliteTransaction, how: str, busy_seconds: float) -> None:
         """Gives others their turn, then opens the transaction, waiting for other programs' locks."""

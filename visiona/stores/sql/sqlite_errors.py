@@ -40,6 +40,11 @@ def is_busy(error: sqlite3.Error) -> bool:
     return primary_code(error) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
+def is_full(error: BaseException | None) -> bool:
+    """Whether there was no room on the disk."""
+    return isinstance(error, sqlite3.Error) and primary_code(error) == sqlite3.SQLITE_FULL
+
+
 def translated(error: sqlite3.Error) -> StoreError | sqlite3.Error:
     """The error to raise from this one; itself if it can only be a bug of ours (a text that is no SQL)."""
     code = primary_code(error)

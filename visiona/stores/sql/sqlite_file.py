@@ -23,6 +23,9 @@ STATEMENT_CACHE = 256
 WAL_LIMIT_BYTES = 16 * 1024 * 1024
 """What the write-ahead log is cut back to after a burst."""
 
+ROOM_BYTES = 256 * 1024
+"""With less on the disk it still counts as full: the largest transaction of ours writes some twenty pages."""
+
 CHECKED_UP_TO_BYTES = 256 * 1024 * 1024
 """The whole file is checked at start up to this size: about a second; beyond, damage shows when it is met."""
 
@@ -105,6 +108,12 @@ def connect(path: Path, synchronous: str, *, wait_seconds: float = 0.0) -> sqlit
         connection.close()
         raise
     return connection
+
+
+def free_bytes(path: Path) -> int:
+    """How much room there is for us on the disk of the file."""
+    disk = os.statvfs(path.parent)
+    return disk.f_bavail * disk.f_frsize
 
 
 def check(connection: sqlite3.Connection, path: Path) -> None:

@@ -8,7 +8,7 @@ from visiona.domain.notices import NoticeKind
 from visiona.domain.sessions import MAX_USER_AGENT_CHARACTERS, SessionLimits, secret_hash
 from visiona.services.sessions import session_or_none
 from visiona.services.sign_in import Browser, Claims, SignedIn, sign_in
-from visiona.services.users import disable_user, list_users
+from visiona.services.users import add_user, disable_user, list_users
 from visiona.stores.errors import StoreUnavailable
 from visiona.stores.interfaces import Stores
 
@@ -75,6 +75,23 @@ async def test_an_address_that_is_not_verified_leads_to_nobodys_account(stores: 
         await sign_in(stores, replace(CLAIMS, email_verified=False), NOW)
     assert [user.id for user in await list_users(stores)] == [home.user.id]
     assert await stores.sessions.list_of_user(home.user.id, NOW) == []
+
+
+@pytest.mark.parametrize("look_alike", ["\u212aate@example.com", "kate@boo\u212a.example"])
+async def test_an_address_that_only_becomes_somebodys_in_small_letters_leads_to_nobodys_account(
+    stores: Stores, look_alike: str
+) -> None:
+    """The Kelvin sign, whose small letter is a plain k."""
+    theirs = await add_user(stores, look_alike.replace("\u212a", "k"), None, NOW)
+    assert look_alike.lower() == theirs.email
+    stranger = await sign_in(stores, replace(CLAIMS, email=look_alike), NOW)
+    assert stranger.user.id != theirs.id
+    assert stranger.user.email == f"{stranger.user.id}@visiona.local"
+
+
+async def test_an_address_in_capitals_of_any_alphabet_is_still_the_same(stores: Stores) -> None:
+    ada = await add_user(stores, "\u00e4da@example.com", None, NOW)
+    assert (await sign_in(stores, replace(CLAIMS, email="\u00c4DA@Example.com"), NOW)).user.id == ada.id
 
 
 async def test_an_address_that_is_not_verified_is_not_kept_for_its_owner_to_fall_into(stores: Stores) -> None:

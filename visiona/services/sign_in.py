@@ -172,8 +172,14 @@ def _new_user(claims: Claims, now: datetime) -> User:
 
 
 def _address(claims: Claims) -> str | None:
+    """The address as accounts have it; None where that spelling is another's.
+
+    In small letters the Kelvin sign is a `k`: what the provider has verified would be a mailbox elsewhere.
+    """
+    email = claims.email or ""
     with contextlib.suppress(Invalid):
-        return normalised_email(claims.email or "")
+        address = normalised_email(email)
+        return address if address.upper() == email.strip().upper() else None
     return None
 
 

@@ -1,22 +1,29 @@
-"""`visiona migrate status|up`: the database's schema."""
+"""`visiona migrate status|up|down`: the database's schema."""
 
 import argparse
 
 import trio
 
-from visiona.cli.output import Exit, print_json, print_note, print_table
+from visiona.cli.confirming import confirm
+from visiona.cli.output import CommandError, Exit, print_json, print_note, print_table
 from visiona.config import from_process
-from visiona.stores.opening import migrate_up, schema_status
-from visiona.stores.sql.migrate import SchemaStatus
+from visiona.stores.opening import migrate_down, migrate_up, schema_status
+from visiona.stores.sql.migrate import SchemaStatus, known_migrations, steps_to_undo
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the verbs."""
-    verbs = parser.add_subparsers(required=True, metavar="status|up")
+    verbs = parser.add_subparsers(required=True, metavar="status|up|down")
     verbs.add_parser("status", help="which steps ran, and which are to run").set_defaults(run=status)
     verbs.add_parser("up", help="run what is to run; the server does so at its start too").set_defaults(
         run=up
     )
+    back = verbs.add_parser("down", help="take steps back, before an older version is installed")
+    back.add_argument(
+        "--to", type=int, metavar="N", help="the last step that stays; else all but the newest stay"
+    )
+    back.add_argument("--yes", action="store_true", help="do not ask")
+    back.set_defaults(run=down)
 
 
 def status(arguments: argparse.Namespace) -> int:
@@ -45,6 +52,37 @@ def up(arguments: argparse.Namespace) -> int:
         print_table(["step", "name"], [(f"{step.number:04}", step.name) for step in ran], "")
     else:
         print("the schema is up to date")
+    return Exit.OK
+
+
+def down(arguments: argparse.Namespace) -> int:
+    """Takes steps back, the newest first."""
+    settings = from_process(arguments.config, arguments.set).settings.stores
+    found = trio.run(schema_status, settings)
+    last = max((step.number for step in found.applied), default=0) if found is not None else 0
+    to = last - 1 if arguments.to is None else arguments.to
+    if found is None or last == 0 or to >= last:
+        return _undone((), arguments)
+    if to < 0:
+        raise CommandError(
+            "--to: write the number of the last step that stays, or 0", code="USAGE", exit_code=Exit.USAGE
+        )
+    steps = steps_to_undo(known_migrations(), found, to)
+    if not arguments.yes:
+        losses = "; ".join(f"step {step.number:04} ({step.name}): {step.loss}" for step in steps)
+        confirm(f"going back to step {to:04} loses, with {losses}", "down")
+    trio.run(migrate_down, settings, to)
+    print_note("this version's server runs these steps again when it starts: install the older one first")
+    return _undone(tuple(step.number for step in steps), arguments)
+
+
+def _undone(numbers: tuple[int, ...], arguments: argparse.Namespace) -> int:
+    if arguments.json:
+        print_json({"undone": list(numbers)})
+    elif numbers:
+        print(f"undone: {', '.join(f'{number:04}' for number in numbers)}")
+    else:
+        print("nothing to undo")
     return Exit.OK
 
 

@@ -1,10 +1,10 @@
 """`visiona restore FILE`: puts a backup back, into either engine."""
 
 import argparse
-import sys
 from functools import partial
 from pathlib import Path
 
+from visiona.cli.confirming import confirm
 from visiona.cli.copying import STATE_FILES, note_redis, refuse_memory, run_copy
 from visiona.cli.output import CommandError, Exit, moment, print_facts, print_json, print_note
 from visiona.config import from_process
@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = from_process(arguments.config, arguments.set).settings
     refuse_memory(settings)
     if arguments.replace and not arguments.yes:
-        _ask()
+        confirm("everything that the database holds now will be lost", CONFIRMATION)
     put = partial(
         restore, settings.stores, arguments.file, state_names=STATE_FILES, replaces=arguments.replace
     )
@@ -49,19 +49,6 @@ def run(arguments: argparse.Namespace) -> int:
     )
     _show(restored, arguments, "restored")
     return Exit.OK
-
-
-def _ask() -> None:
-    if not sys.stdin.isatty():
-        raise CommandError(
-            "--replace loses what the database holds: add --yes where nobody can be asked",
-            code="USAGE",
-            exit_code=Exit.USAGE,
-        )
-    print(f"Everything that the database holds now will be lost. Type {CONFIRMATION} to go on: ", end="")
-    sys.stdout.flush()
-    if sys.stdin.readline().strip() != CONFIRMATION:
-        raise CommandError("not confirmed; nothing was changed", code="NOT_CONFIRMED")
 
 
 def _show(manifest: Manifest, arguments: argparse.Namespace, what: str) -> None:

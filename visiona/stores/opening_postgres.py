@@ -3,7 +3,7 @@
 import asyncio  # noqa: TID251 - what runs here runs on the guest loop
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import TypeVar
 
 import asyncpg
@@ -92,13 +92,20 @@ async def _at_start(
     address: PostgresAddress, patience_seconds: float, work: Callable[[asyncpg.Connection], Awaitable[T]]
 ) -> T:
     """Does the work on a connection of its own, without the deadlines of later."""
-    try:
+    with naming(address):
         connection = await _reached(address, patience_seconds)
         try:
             await check_server(connection)
             return await work(connection)
         finally:
             connection.terminate()
+
+
+@contextlib.contextmanager
+def naming(address: PostgresAddress) -> Iterator[None]:
+    """Turns what the driver says into errors of ours that name the database and what to do."""
+    try:
+        yield
     except DRIVER_ERRORS as error:
         known = translated(error)
         if isinstance(known, StoreUnavailable) or isinstance(error, asyncpg.InterfaceError):

@@ -17,3 +17,8 @@ class CopyRefused(Exception):
 def damaged(what: str) -> CopyRefused:
     """A backup that is not as it was written."""
     return CopyRefused(f"the backup is damaged: {what}; use another one", code="BACKUP_DAMAGED")
+
+
+def unfitting(what: str) -> CopyRefused:
+    """Rows that break a promise of the schema."""
+    return CopyRefused(f"the rows do not fit together ({what}); nothing was changed", code="NOT_THE_SAME")

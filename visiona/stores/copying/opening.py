@@ -1,10 +1,12 @@
 """Opening either end of a copy, on whatever engine the settings name."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
+from visiona.stores.asyncio_guest import open_guest
 from visiona.stores.copying.ends import Source, Target
 from visiona.stores.copying.in_threads import entered
+from visiona.stores.copying.postgres_opening import postgres_source, postgres_target
 from visiona.stores.copying.sqlite_opening import sqlite_source, sqlite_target
 from visiona.stores.settings import StoreSettings
 
@@ -17,8 +19,13 @@ async def open_source(settings: StoreSettings) -> AsyncIterator[Source]:
         CopyRefused: there is nothing.
         StoreError: it cannot be read.
     """
-    async with entered(sqlite_source(settings.database_file, is_frozen=False)) as source:
-        yield source
+    async with AsyncExitStack() as opened:
+        if settings.is_postgres:
+            guest = await opened.enter_async_context(open_guest())
+            yield await opened.enter_async_context(postgres_source(settings.postgres, guest))
+        else:
+            file = sqlite_source(settings.database_file, is_frozen=False)
+            yield await opened.enter_async_context(entered(file))
 
 
 @asynccontextmanager
@@ -29,5 +36,9 @@ async def open_target(settings: StoreSettings) -> AsyncIterator[Target]:
         CopyRefused: a server uses it.
         StoreError: it cannot be written.
     """
-    async with entered(sqlite_target(settings.database_file)) as target:
-        yield target
+    async with AsyncExitStack() as opened:
+        if settings.is_postgres:
+            guest = await opened.enter_async_context(open_guest())
+            yield await opened.enter_async_context(postgres_target(settings.postgres, guest))
+        else:
+            yield await opened.enter_async_context(entered(sqlite_target(settings.database_file)))

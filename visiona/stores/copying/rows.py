@@ -49,8 +49,12 @@ class Digesting:
 
 
 def to_lines(rows: Sequence[Row]) -> bytes:
-    """The lines of rows."""
-    return "".join(f"{_encode(row)}\n" for row in rows).encode()
+    """The lines of rows; CopyRefused for text that is none."""
+    try:
+        return "".join(f"{_encode(row)}\n" for row in rows).encode()
+    except UnicodeEncodeError as error:
+        # Half a character, which JSON can spell and no database keeps.
+        raise damaged("a row holds text that is none") from error
 
 
 def from_line(line: bytes, kinds: Sequence[Kind]) -> Row:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path
 
-from visiona.stores.copying.errors import CopyRefused
+from visiona.stores.copying.errors import unfitting
 from visiona.stores.copying.rows import BATCH_ROWS, Cell, Digest, Row
 from visiona.stores.copying.tables import LEDGER, TABLES, Kind, Table
 from visiona.stores.errors import StoreConflict, StoreDamaged, StoreUnavailable
@@ -103,11 +103,6 @@ def translating(path: Path) -> Iterator[None]:
         if isinstance(known, StoreUnavailable):
             raise StoreUnavailable(f"{known} ({path})", advice=known.advice) from error
         raise
-
-
-def unfitting(what: str) -> CopyRefused:
-    """Rows that break a promise of the schema."""
-    return CopyRefused(f"the rows do not fit together ({what}); nothing was changed", code="NOT_THE_SAME")
 
 
 def _from_sqlite(row: Row, special: Sequence[int], kinds: Sequence[Kind]) -> Row:

@@ -1,0 +1,43 @@
+"""Moving from a SQLite file to PostgreSQL: everything, or nothing where this raises."""
+
+from collections.abc import Mapping
+
+from visiona.stores.asyncio_guest import open_guest
+from visiona.stores.copying.ends import Progress
+from visiona.stores.copying.in_threads import entered, run_cancellable
+from visiona.stores.copying.loading import load, refuse_unless_vacant
+from visiona.stores.copying.postgres_opening import postgres_target
+from visiona.stores.copying.rows import Digest
+from visiona.stores.copying.sqlite_opening import sqlite_source
+from visiona.stores.postgres_address import PostgresAddress
+from visiona.stores.settings import StoreSettings
+
+
+async def move_to_postgres(
+    settings: StoreSettings, address: PostgresAddress, progress: Progress
+) -> Mapping[str, Digest]:
+    """Copies all rows; counts and checksums are compared before any of them is there for good.
+
+    Nobody can write to the file meanwhile, and it stays as it is. What came of each table is returned.
+
+    Args:
+        settings: name the file; no server runs on it.
+        address: of an empty database.
+        progress: told of the rows.
+
+    Raises:
+        CopyRefused, StoreError: nothing was changed.
+    """
+    async with (
+        open_guest() as guest,
+        entered(sqlite_source(settings.database_file, is_frozen=True)) as source,
+        postgres_target(address, guest) as target,
+    ):
+
+        def fill(progress: Progress) -> Mapping[str, Digest]:
+            refuse_unless_vacant(target, replaces=False)
+            digests = load(source, target, progress)
+            target.commit()
+            return digests
+
+        return await run_cancellable(fill, progress)

@@ -106,7 +106,9 @@ class AsyncioGuest:
             return task.result()
         if raise_cancel is not None:
             raise_cancel()
-        raise _ended()
+        if self._is_ending:
+            raise _ended()
+        raise RuntimeError("an operation was cancelled, and not by its caller")
 
     def _give_back(self, task: "asyncio.Task[Any]") -> None:
         """Wakes the caller; called by asyncio, within a turn."""
@@ -119,9 +121,8 @@ class AsyncioGuest:
         if self._idle is not None:
             self._idle.cancel()
 
-    @trio.lowlevel.enable_ki_protection
     async def _pump(self) -> None:
-        """Gives turns until the end. Control-C goes to the program, never into the middle of asyncio."""
+        """Gives turns until the end."""
         while not self._has_ended:
             self._take_turn()
             if self._turns.idle_seconds == 0:
@@ -162,7 +163,7 @@ async def open_guest() -> AsyncIterator[AsyncioGuest]:
             pumping.set()
 
     # A system task: no cancellation of the program's reaches it, for callers that were cancelled wait for asyncio to
-    # clean up, and nobody else would let it.
+    # clean up, and nobody else would let it. Nor does Control-C, which must not raise in the middle of asyncio.
     trio.lowlevel.spawn_system_task(pump, name="asyncio guest")
     try:
         yield guest

@@ -33,7 +33,11 @@ COMMANDS = (
     Command("serve", "visiona.cli.serve", "run the server"),
     Command("demo", "visiona.cli.demo", "run a server and a sample edge unit, and show what they do"),
     Command("config", "visiona.cli.config", "check the configuration, or show it and where it comes from"),
-    Command("migrate", "visiona.cli.migrate", "show or bring up the database's schema"),
+    Command(
+        "migrate",
+        "visiona.cli.migrate",
+        "show the database's schema, bring it up or back, or move to PostgreSQL",
+    ),
     Command("backup", "visiona.cli.backup", "write everything that is kept into one file"),
     Command("restore", "visiona.cli.restore", "put a backup back"),
     Command(

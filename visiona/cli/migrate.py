@@ -1,9 +1,10 @@
-"""`visiona migrate status|up|down`: the database's schema."""
+"""`visiona migrate status|up|down|to-postgres`: the database's schema, and its engine."""
 
 import argparse
 
 import trio
 
+from visiona.cli import to_postgres
 from visiona.cli.confirming import confirm
 from visiona.cli.output import CommandError, Exit, print_json, print_note, print_table
 from visiona.config import from_process
@@ -13,7 +14,7 @@ from visiona.stores.sql.migrate import SchemaStatus, known_migrations, steps_to_
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the verbs."""
-    verbs = parser.add_subparsers(required=True, metavar="status|up|down")
+    verbs = parser.add_subparsers(required=True, metavar="status|up|down|to-postgres")
     verbs.add_parser("status", help="which steps ran, and which are to run").set_defaults(run=status)
     verbs.add_parser("up", help="run what is to run; the server does so at its start too").set_defaults(
         run=up
@@ -24,6 +25,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     back.add_argument("--yes", action="store_true", help="do not ask")
     back.set_defaults(run=down)
+    move = verbs.add_parser("to-postgres", help="copy everything from the SQLite file into an empty database")
+    to_postgres.configure(move)
 
 
 def status(arguments: argparse.Namespace) -> int:

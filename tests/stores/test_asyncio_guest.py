@@ -327,6 +327,19 @@ async def test_an_operation_that_outlives_the_guest_is_told() -> None:
         await guest.run(give_back, 3)
 
 
+async def test_who_is_cleaning_up_when_the_guest_ends_is_not_disturbed() -> None:
+    sleeper = Sleeper()
+    async with trio.open_nursery() as nursery, open_guest() as guest:
+        nursery.start_soon(guest.run, sleeper)
+        await sleeper.started.wait()
+        nursery.cancel_scope.cancel()
+        with trio.CancelScope(shield=True):
+            while not sleeper.cancelled_count:
+                await trio.lowlevel.checkpoint()
+    assert sleeper.has_cleaned_up
+    assert sleeper.cancelled_count == 1
+
+
 async def test_an_operation_that_will_not_end_does_not_hold_the_end_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

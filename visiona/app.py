@@ -124,7 +124,7 @@ async def _serve(
             background.start_soon(purge_forever, stores)
 
             relay_url = relay_url_from(settings.relay.public_url, settings.web.public_url, relay_bound[0])
-            limits = ExchangeLimits(enabled=settings.web.rate_limits)
+            limits = ExchangeLimits(stores.rates, enabled=settings.web.rate_limits)
             inventory = relay.inventory
             feed = LiveFeed(registry.calls)
             registry.watchers.append(feed.watch)

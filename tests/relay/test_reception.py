@@ -589,6 +589,7 @@ class Counting:
         self._stores = MemoryStores()
         self.sessions = self._stores.sessions
         self.pending_logins = self._stores.pending_logins
+        self.rates = self._stores.rates
         self.reads = 0
         self.is_down = False
         self.after_read: Callable[[], Awaitable[None]] | None = None
@@ -612,6 +613,9 @@ class Counting:
     async def change_mark(self) -> int:
         self._check()
         return await self._stores.change_mark()
+
+    async def wait_notice(self, seconds: float) -> None:
+        await self._stores.wait_notice(seconds)
 
     def _check(self) -> None:
         if self.is_down:

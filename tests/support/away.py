@@ -31,6 +31,7 @@ class AwayStores:
         self.asked = 0
         self.sessions: Any = _Guarded(self._stores.sessions, self._check_sessions)
         self.pending_logins: Any = _Guarded(self._stores.pending_logins, self._check_sessions)
+        self.rates = self._stores.rates
         self.pings: Mapping[str, Ping] = {"database": self.ping, "redis": self._ping_sessions}
 
     async def read(self, operation: Callable[[Tx], Awaitable[T]]) -> T:
@@ -47,6 +48,9 @@ class AwayStores:
     async def change_mark(self) -> int:
         await self._check_database()
         return await self._stores.change_mark()
+
+    async def wait_notice(self, seconds: float) -> None:
+        await self._stores.wait_notice(seconds)
 
     async def _ping_sessions(self) -> None:
         await self._check_sessions()

@@ -20,6 +20,7 @@ class FailingStores:
         self._stores = stores
         self.sessions = stores.sessions
         self.pending_logins = stores.pending_logins
+        self.rates = stores.rates
         self._fail_at = fail_at
         self._fail_writes = fail_writes
         self.asked = 0
@@ -43,6 +44,9 @@ class FailingStores:
 
     async def change_mark(self) -> int:
         return await self._stores.change_mark()
+
+    async def wait_notice(self, seconds: float) -> None:
+        await self._stores.wait_notice(seconds)
 
     def count(self) -> None:
         self.asked += 1

@@ -171,7 +171,7 @@ class World:
         self.cookie = SessionCookie(session_cookie_name(self.settings.public_url), b"k" * 32)
         self.callers = Callers(self.stores, cookie=self.cookie, now=self.now)
         self.revoking = Revoking(self.callers, self.registry, self.now)
-        self.limits = ExchangeLimits(enabled=self.rate_limits)
+        self.limits = ExchangeLimits(self.stores.rates, enabled=self.rate_limits)
         self.feed = LiveFeed(self.registry.calls)
         self.registry.watchers.append(self.feed.watch)
         place = Place(self.settings.public_url, lambda: "http://localhost")

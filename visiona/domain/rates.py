@@ -1,7 +1,8 @@
 """Rate limits, exact: in no stretch of `seconds`, wherever it starts, does a key get more than `limit`.
 
 A key's history is the moments of its last takes, at most the largest limit of them. The clock is the caller's and
-must not run backwards (monotonic seconds). Kept in the process: limits start afresh with the server.
+must not run backwards (monotonic seconds). What counts here counts in this process: stores/rates.py says where it may
+be counted for several.
 """
 
 import ipaddress
@@ -20,6 +21,40 @@ class Window:
     def __post_init__(self) -> None:
         if self.limit < 1 or self.seconds <= 0:
             raise ValueError("a window allows at least one take in a positive time")
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What is counted under one name, for each key apart.
+
+    Attributes:
+        windows: all must allow.
+        max_keys: how many keys are remembered; beyond, the one not heard of for longest is forgotten. Choose it so
+            large that forgetting costs an attacker more addresses than waiting would.
+    """
+
+    name: str
+    windows: tuple[Window, ...]
+    max_keys: int
+
+    def __post_init__(self) -> None:
+        if not self.windows or self.max_keys < 1:
+            raise ValueError("a limit needs a window and room for a key")
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """One of several counts that an attempt has to pass.
+
+    Attributes:
+        counts: whether the attempt is counted here if it may be made; else this is only looked at.
+        instead: where this count is full, this one decides; both are counted then.
+    """
+
+    limit: Limit
+    key: str
+    counts: bool = True
+    instead: "Take | None" = None
 
 
 class KeyedLimiter:

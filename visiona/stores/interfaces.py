@@ -34,6 +34,7 @@ from visiona.domain.workspaces import Membership, Workspace
 from visiona.stores.devices import DeviceEventStore, DeviceStore
 from visiona.stores.models import ModelStore
 from visiona.stores.one_time_links import OneTimeLinkStore
+from visiona.stores.rates import RateStore
 from visiona.stores.sessions import (
     IdentityStore,
     PendingLoginRows,
@@ -176,6 +177,11 @@ class Stores(Protocol):
         """Sign-ins under way."""
         ...
 
+    @property
+    def rates(self) -> RateStore:
+        """What may be done only so often."""
+        ...
+
     async def read(self, operation: Callable[[Tx], Awaitable[T]]) -> T:
         """Runs an operation that changes nothing, on one consistent picture.
 
@@ -212,4 +218,8 @@ class Stores(Protocol):
 
     async def change_mark(self) -> int:
         """A number that differs from an earlier one if anything was committed since, by anybody; cheap to ask."""
+        ...
+
+    async def wait_notice(self, seconds: float) -> None:
+        """Returns after so many seconds, or earlier: where somebody told us that there may be notices to read."""
         ...

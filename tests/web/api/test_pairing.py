@@ -226,7 +226,7 @@ async def test_t09_what_is_no_exchange_takes_no_attempt_from_others(
     ]
     assert said[0] in {400, 413}
     assert set(said) <= {400, 413, 429}
-    world.limits.attempt("192.0.2.1")
+    await world.limits.attempt("192.0.2.1")
 
 
 async def test_a_revocation_seen_twice_changes_nothing_more() -> None:

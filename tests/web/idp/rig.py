@@ -15,8 +15,8 @@ from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from visiona.domain.users import User
 from visiona.services.passwords import hash_password
 from visiona.services.users import add_user
-from visiona.stores.interfaces import Stores
 from visiona.stores.memory.engine import MemoryStores
+from visiona.stores.rates import ProcessRates
 from visiona.web.bff.place import Place
 from visiona.web.callers import Credentials
 from visiona.web.idp.key_ring import KeyRing
@@ -72,10 +72,11 @@ class Rig:
     base: str = BASE
     secret: str | None = None
     rate_limits: bool = True
-    stores: Stores = field(default_factory=MemoryStores)
+    stores: MemoryStores = field(default_factory=MemoryStores)
     clock: HandClock = field(default_factory=HandClock)
 
     def __post_init__(self) -> None:
+        self.stores.rates = ProcessRates(self.clock.monotonic)
         self.provider = Provider(
             self.stores,
             Place(self.base, lambda: self.base),

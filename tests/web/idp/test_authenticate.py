@@ -9,6 +9,7 @@ from visiona.domain.errors import TooMany
 from visiona.services import passwords
 from visiona.services.users import disable_user
 from visiona.stores.memory.engine import MemoryStores
+from visiona.stores.rates import ProcessRates
 from visiona.web.idp import authenticate
 from visiona.web.idp.authenticate import HASHES_AT_ONCE, HASHES_WAITING, Hashing, PasswordCheck
 from visiona.web.idp.limits import SignInLimits
@@ -131,5 +132,5 @@ async def test_the_queue_for_hashes_is_limited(monkeypatch: pytest.MonkeyPatch) 
 
 
 async def test_the_stand_in_is_made_once(tmp_path: Path) -> None:
-    check = PasswordCheck(MemoryStores(), SignInLimits(trio.current_time), Hashing())
+    check = PasswordCheck(MemoryStores(), SignInLimits(ProcessRates()), Hashing())
     assert await check.stand_in() is await check.stand_in()

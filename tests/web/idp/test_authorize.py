@@ -257,7 +257,7 @@ async def test_h19_a_form_of_another_type_is_refused(rig: Rig, kind: str) -> Non
 async def test_too_many_attempts_are_told_when_to_come_back(rig: Rig) -> None:
     await rig.person()
     browser = rig.browser()
-    limit = PAIR_ATTEMPTS[0].limit
+    limit = PAIR_ATTEMPTS.windows[0].limit
     for _ in range(limit):
         assert (await browser.sign_in(rig.authorize_url(), password="wrong password")).status_code == 403
     answer = await browser.sign_in(rig.authorize_url())

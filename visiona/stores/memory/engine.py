@@ -16,6 +16,7 @@ from visiona.stores.memory.people import MemoryUsers, MemoryWorkspaces
 from visiona.stores.memory.sign_in import MemoryIdentities, MemoryPendingLogins, MemoryUserSessions
 from visiona.stores.memory.state import State
 from visiona.stores.memory.tokens import MemoryAccessTokens, MemoryPairingTokens, MemorySessionTokens
+from visiona.stores.rates import ProcessRates, RateStore
 from visiona.stores.sessions import PendingLoginStore, SessionStore
 
 T = TypeVar("T")
@@ -49,6 +50,7 @@ class MemoryStores:
         self.sessions: SessionStore = KeptSessions(self)
         self.pending_logins: PendingLoginStore = KeptPendingLogins(self)
         self.pings: Mapping[str, Ping] = {"database": self.ping}
+        self.rates: RateStore = ProcessRates()
 
     async def read(self, operation: Callable[[Tx], Awaitable[T]]) -> T:
         """See interfaces.Stores.read."""
@@ -70,3 +72,7 @@ class MemoryStores:
         """See interfaces.Stores.change_mark."""
         await trio.lowlevel.checkpoint()
         return self._state.journal.commits
+
+    async def wait_notice(self, seconds: float) -> None:
+        """See interfaces.Stores.wait_notice."""
+        await trio.sleep(seconds)

@@ -14,12 +14,14 @@ from types import CodeType
 from typing import TypeVar
 
 import asyncpg
+import trio
 
 from visiona.stores.asyncio_guest import AsyncioGuest
 from visiona.stores.errors import StoreUnavailable
 from visiona.stores.interfaces import Ping, Tx
 from visiona.stores.kept_sessions import KeptPendingLogins, KeptSessions
 from visiona.stores.outage import RETRY_SECONDS, Outage
+from visiona.stores.rates import ProcessRates, RateStore
 from visiona.stores.sessions import PendingLoginStore, SessionStore
 from visiona.stores.sql.postgres_errors import (
     DRIVER_ERRORS,
@@ -258,6 +260,7 @@ class PostgresStores:
         self.sessions: SessionStore = KeptSessions(self)
         self.pending_logins: PendingLoginStore = KeptPendingLogins(self)
         self.pings: Mapping[str, Ping] = {"database": self.ping}
+        self.rates: RateStore = ProcessRates()
 
     async def read(self, operation: Operation[T]) -> T:
         """See interfaces.Stores.read."""
@@ -274,3 +277,7 @@ class PostgresStores:
     async def change_mark(self) -> int:
         """See interfaces.Stores.change_mark."""
         return await self._guest.run(self._engine.change_mark)
+
+    async def wait_notice(self, seconds: float) -> None:
+        """See interfaces.Stores.wait_notice."""
+        await trio.sleep(seconds)

@@ -112,7 +112,7 @@ def _add_exchange(
         # First the body, however slowly it comes: an attempt is taken from everybody's, and must be able to pair.
         fields = await body_fields()
         token = fields.text("pairing_token")
-        limits.attempt(g.address)
+        await limits.attempt(g.address)
         try:
             done = await exchange(
                 stores,
@@ -122,7 +122,7 @@ def _add_exchange(
                 idempotency_key=fields.text_or_none("idempotency_key"),
             )
         except (PairingRefused, Invalid):
-            limits.failed(g.address)
+            await limits.failed(g.address)
             raise
         feed.redeemed(done.user_id, done.pairing_token_id, done.device_id)
         return ok(

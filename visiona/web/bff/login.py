@@ -60,7 +60,7 @@ def login_routes(
         known = browser_of(request_header("cookie"), place)
         browser = known or new_browser()
         _check_loop(loops, browser)
-        beginnings.attempt(g.get("address", ""))
+        await beginnings.attempt(g.get("address", ""))
         return_to = _return_to(place)
         try:
             begun = await begin(stores, provider, place, browser, return_to, now())

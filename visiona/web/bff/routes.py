@@ -40,7 +40,9 @@ def bff_routes(
     """
     loops = Loops()
     return [
-        login_routes(stores, provider, place, loops, SignInBeginnings(enabled=rate_limits), now),
+        login_routes(
+            stores, provider, place, loops, SignInBeginnings(stores.rates, enabled=rate_limits), now
+        ),
         callback_routes(stores, provider, place, loops, revoking, cookie, limits, now),
         logout_routes(stores, provider, place, revoking, cookie, now),
         backchannel_routes(stores, provider, revoking, now),

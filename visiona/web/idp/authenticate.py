@@ -69,7 +69,7 @@ class PasswordCheck:
             StoreUnavailable: it cannot be known now.
         """
         account = _account(email)
-        self._limits.attempt(account, address)
+        await self._limits.attempt(account, address)
         user = await self._look_up(account)
         password_hash = user.password_hash if user is not None else None
         stand_in = await self.stand_in()
@@ -80,7 +80,7 @@ class PasswordCheck:
             extra = {"why": why, "address": address, "user_id": user.id if user is not None else None}
             log.warning("sign-in refused", extra=extra)
             return None
-        self._limits.succeeded(account, address)
+        await self._limits.succeeded(account, address)
         return user
 
     async def _look_up(self, account: str) -> User | None:

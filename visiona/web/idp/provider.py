@@ -68,7 +68,7 @@ class Provider:
         self.now = now
         self.issued = Issued(clock)
         self.hashing = Hashing()
-        self.passwords = PasswordCheck(stores, SignInLimits(clock, enabled=rate_limits), self.hashing)
+        self.passwords = PasswordCheck(stores, SignInLimits(stores.rates, enabled=rate_limits), self.hashing)
         self._client = client
 
     async def warm_up(self) -> None:

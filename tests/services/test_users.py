@@ -4,6 +4,7 @@ from visiona.domain.errors import Conflict, Invalid, NotFound
 from visiona.domain.ids import UserId
 from visiona.domain.notices import NoticeKind
 from visiona.services import users
+from visiona.services.one_time_links import mint_sign_in_link, user_of_link
 from visiona.stores.errors import StoreConflict, StoreUnavailable
 from visiona.stores.interfaces import MAX_ROWS, Stores
 
@@ -96,6 +97,13 @@ async def test_a_password_is_replaced(stores: Stores, home: Home) -> None:
     await users.set_password(stores, home.user.id, "hash", NOW)
     assert await stores.sessions.list_of_user(home.user.id, NOW) == []
     assert (await users.find_user(stores, home.user.id)).password_hash == "hash"
+
+
+async def test_a_new_password_ends_a_link_that_is_still_unused(stores: Stores, home: Home) -> None:
+    link = await mint_sign_in_link(stores, home.user.id, NOW)
+    await users.set_password(stores, home.user.id, "hash", NOW)
+    assert await user_of_link(stores, link.text, NOW) is None
+    assert await user_of_link(stores, (await mint_sign_in_link(stores, home.user.id, NOW)).text, NOW)
 
 
 async def test_nobody_cannot_be_changed(stores: Stores) -> None:

@@ -10,6 +10,7 @@ from visiona.domain.errors import Conflict, Invalid, NotFound
 from visiona.domain.ids import UserId, WorkspaceId, is_uuid
 from visiona.domain.labels import label
 from visiona.domain.notices import NoticeKind
+from visiona.domain.one_time_links import LinkPurpose
 from visiona.domain.users import User, normalised_email
 from visiona.domain.workspaces import Membership, Workspace
 from visiona.services.minting import mint_id
@@ -141,10 +142,16 @@ async def enable_user(stores: Stores, user_id: UserId, now: datetime) -> bool:
 
 
 async def set_password(stores: Stores, user_id: UserId, password_hash: str, now: datetime) -> None:
-    """Replaces the password and ends the user's sessions: perhaps somebody knew the old one. Raises NotFound."""
+    """Replaces the password and ends the user's sessions: perhaps somebody knew the old one. Raises NotFound.
+
+    A sign-in link that is still unused ends with them, for it could set another password again.
+    """
 
     async def replace(tx: Tx) -> bool:
-        return await tx.users.set_password_hash(user_id, password_hash)
+        if not await tx.users.set_password_hash(user_id, password_hash):
+            return False
+        await tx.one_time_links.end(LinkPurpose.SIGN_IN, user_id, now)
+        return True
 
     if not await write_ending_sessions(stores, user_id, replace, now):
         raise NotFound("there is no such account")

@@ -1,7 +1,9 @@
 """The servers that tests start do what tests need of them: come up, die, freeze and come back."""
 
+import asyncio  # noqa: TID251 - a driver of asyncio's
 import socket
 
+import asyncpg
 import pytest
 
 from tests.support.servers.postgres import VERSIONS, PostgresServer
@@ -19,6 +21,22 @@ def test_a_postgresql_keeps_what_was_committed_when_it_is_killed(version: int) -
         server.start()
         assert server.sql("SELECT n FROM kept", name) == "7"
         assert server.sql("SHOW server_version_num", name).startswith(str(version))
+
+
+def test_a_frozen_postgresql_answers_nobody_not_even_on_connections_that_are_open() -> None:
+    async def scenario() -> None:
+        with PostgresServer() as server:
+            connection = await asyncpg.connect(server.url())
+            assert await connection.fetchval("SELECT 1") == 1
+            server.freeze()
+            asking = asyncio.ensure_future(connection.fetchval("SELECT 2"))
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(asking), 0.3)
+            server.thaw()
+            assert await asking == 2
+            await connection.close()
+
+    asyncio.run(scenario())
 
 
 def test_a_frozen_redis_is_a_black_hole_until_it_is_thawed() -> None:

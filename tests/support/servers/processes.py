@@ -94,8 +94,12 @@ class ServerProcess:
         self._wait()
 
     def _signal(self, number: int) -> None:
-        # The leader may be dead and its children not: the group is signalled as long as nobody has waited for it.
+        # PostgreSQL puts each of its processes into a session of its own, so the group is not all of it. And the
+        # leader may be dead and the group not: it is signalled as long as nobody has waited for its leader.
         if self._process is not None:
+            for pid in _descendants(self._process.pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, number)
 
@@ -103,6 +107,23 @@ class ServerProcess:
         if self._process is not None:
             self._process.wait(10)
             self._process = None
+
+
+def _descendants(leader: int) -> list[int]:
+    """Its children, and theirs."""
+    listed = subprocess.run(
+        ["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True
+    ).stdout
+    children: dict[int, list[int]] = {}
+    for line in listed.splitlines():
+        pid, parent = map(int, line.split())
+        children.setdefault(parent, []).append(pid)
+    found, open_ = [], [leader]
+    while open_:
+        of_one = children.get(open_.pop(), [])
+        found += of_one
+        open_ += of_one
+    return found
 
 
 class ServerFolder:

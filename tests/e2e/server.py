@@ -62,6 +62,8 @@ class Server:
         self._settings = ["log.level=debug", f"web.rate_limits={str(rate_limits).lower()}", *settings]
         self._listen = dict.fromkeys(LISTENERS, "127.0.0.1:0") | {"relay": relay_listen}
         self.config: Path | None = None
+        stores = [one for one in settings if one.startswith(("database.", "redis."))]
+        self._stores = [part for one in stores for part in ("--set", one)]
 
     def start(self) -> None:
         """Returns when it accepts."""
@@ -109,7 +111,7 @@ class Server:
 
     def run(self, *arguments: str, stdin: str = "") -> Said:
         """A command beside the server: another process than it, and here our own, which saves a start."""
-        said = in_process("--set", f"state_dir={self.state}", *arguments, stdin=stdin)
+        said = in_process("--set", f"state_dir={self.state}", *self._stores, *arguments, stdin=stdin)
         self.note(arguments, said)
         return said
 

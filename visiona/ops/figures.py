@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
+import trio
+
 from visiona.ops.health import HealthBoard
 from visiona.ops.log_writer import WriterStatistics
 from visiona.ops.metrics import DeviceFigures, Figure, Sources
@@ -45,6 +47,11 @@ def sources(
                 "visiona_journal_waiting",
                 "Timeline entries that wait to be written.",
                 lambda: len(relay.journal),
+            ),
+            Figure(
+                "visiona_tasks",
+                "Tasks of the event loop.",
+                lambda: trio.lowlevel.current_statistics().tasks_living,
             ),
             Figure(
                 "visiona_longest_stall_seconds",

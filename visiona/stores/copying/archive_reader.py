@@ -3,6 +3,7 @@
 Members are asked for by names of ours and read as streams; nothing is ever unpacked under a name from the file.
 """
 
+import errno
 import hashlib
 import zipfile
 import zlib
@@ -24,8 +25,10 @@ MAX_LINE_BYTES = 16 * 1024 * 1024
 
 MAX_STATE_FILE_BYTES = 1024 * 1024
 
+_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+
 _DAMAGES = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError, RuntimeError, ValueError)
-"""What zipfile raises for files that are not as it wrote them."""
+"""What zipfile raises for files that are not as it wrote them; and OSError for a place before the file's beginning."""
 
 
 class Archive:
@@ -34,6 +37,8 @@ class Archive:
     def __init__(self, name: str, archive: zipfile.ZipFile) -> None:
         self.name = name
         self._archive = archive
+        if manifest.NAME not in archive.namelist():
+            raise CopyRefused("the file is no backup of visiona", code="BACKUP_FOREIGN")
         self.manifest = manifest.from_json(self._small(manifest.NAME, manifest.MAX_BYTES))
         self._promised = {table.name: table.digest for table in self.manifest.tables}
 
@@ -53,13 +58,10 @@ class Archive:
 
     def batches(self, table: Table) -> Iterator[list[Row]]:
         kinds = table.kinds
-        try:
-            with self._archive.open(f"tables/{table.name}.ndjson") as member:
-                lines = iter(lambda: member.readline(MAX_LINE_BYTES), b"")
-                while rows := [from_line(line, kinds) for line in islice(lines, BATCH_ROWS)]:
-                    yield rows
-        except _DAMAGES as error:
-            raise damaged(f"its {table.name} cannot be read") from error
+        with _telling(table.name), self._archive.open(f"tables/{table.name}.ndjson") as member:
+            lines = iter(lambda: member.readline(MAX_LINE_BYTES), b"")
+            while rows := [from_line(line, kinds) for line in islice(lines, BATCH_ROWS)]:
+                yield rows
 
     def state_files(self) -> Mapping[str, bytes]:
         """The files of the state directory, by their names."""
@@ -72,13 +74,8 @@ class Archive:
         return found
 
     def _small(self, name: str, max_bytes: int) -> bytes:
-        try:
-            with self._archive.open(name) as member:
-                content = member.read(max_bytes + 1)
-        except KeyError as error:
-            raise CopyRefused("the file is no backup of visiona", code="BACKUP_FOREIGN") from error
-        except _DAMAGES as error:
-            raise damaged(f"its {name} cannot be read") from error
+        with _telling(name), self._archive.open(name) as member:
+            content = member.read(max_bytes + 1)
         if len(content) > max_bytes:
             raise damaged(f"its {name} is far too long")
         return content
@@ -101,6 +98,8 @@ def open_archive(path: Path) -> Iterator[Archive]:
             raise damaged("it is cut off, or its end is broken") from error
         raise CopyRefused("the file is no backup of visiona", code="BACKUP_FOREIGN") from error
     with opened:
+        if any(member.compress_type not in _METHODS for member in opened.infolist()):
+            raise damaged("it is packed in a way that is not ours")
         archive = Archive(str(path), opened)
         _check_tables(archive)
         yield archive
@@ -118,3 +117,15 @@ def _check_tables(archive: Archive) -> None:
     found = [(table.name, table.columns) for table in archive.manifest.tables]
     if found != [(table.name, table.column_names) for table in tables]:
         raise damaged("its manifest names other tables than its schema has")
+
+
+@contextmanager
+def _telling(what: str) -> Iterator[None]:
+    try:
+        yield
+    except _DAMAGES as error:
+        raise damaged(f"its {what} cannot be read") from error
+    except OSError as error:
+        if error.errno == errno.EINVAL:
+            raise damaged(f"its {what} cannot be read") from error
+        raise

@@ -13,7 +13,7 @@ from visiona.stores.copying import manifest
 from visiona.stores.copying.archive_reader import open_archive
 from visiona.stores.copying.ends import Progress, Source
 from visiona.stores.copying.errors import CopyRefused
-from visiona.stores.copying.loading import digest_of, source_tables
+from visiona.stores.copying.loading import digest_of, row_count, source_tables
 from visiona.stores.copying.manifest import Manifest, TableEntry
 from visiona.stores.copying.rows import Digesting, to_lines
 from visiona.stores.copying.tables import Table
@@ -46,11 +46,10 @@ def write_archive(
     """
     if not overwrites and path.exists():
         raise CopyRefused(f"{path} exists; choose another name, or --overwrite it", code="EXISTS")
-    tables = source_tables(source)
-    progress.begin(2 * sum(source.count(table) for table in tables))
+    progress.begin(2 * row_count(source))
     with _draft(path) as draft:
         with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as archive:
-            entries = [_write_table(archive, source, table, progress) for table in tables]
+            entries = [_write_table(archive, source, table, progress) for table in source_tables(source)]
             for name, content in state_files.items():
                 archive.writestr(f"state/{name}", content)
             checksums = {name: hashlib.sha256(content).hexdigest() for name, content in state_files.items()}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from visiona.stores.copying.archive_reader import open_archive
+from visiona.stores.copying.archive_reader import Archive, open_archive
 from visiona.stores.copying.archive_writer import write_archive
 from visiona.stores.copying.ends import Progress
 from visiona.stores.copying.errors import CopyRefused
@@ -85,6 +85,9 @@ async def restore(
                         f" that wrote it ({archive.manifest.program})",
                         code="BACKUP_NEWER",
                     )
+                progress.begin(3 * archive.manifest.rows)
+                # Before anything is touched; the rows would tell, too, but less clearly what is wrong.
+                _read_all(archive, progress)
                 load(archive, target, progress)
                 with putting(settings.state_dir, files):
                     target.commit()
@@ -100,8 +103,12 @@ async def check(path: Path, progress: Progress) -> Manifest:
         def read(progress: Progress) -> None:
             archive.state_files()
             progress.begin(archive.manifest.rows)
-            for table in source_tables(archive):
-                digest_of(archive, table, progress)
+            _read_all(archive, progress)
 
         await run_cancellable(read, progress)
         return archive.manifest
+
+
+def _read_all(archive: Archive, progress: Progress) -> None:
+    for table in source_tables(archive):
+        digest_of(archive, table, progress)

@@ -16,6 +16,11 @@ def source_tables(source: Source) -> tuple[Table, ...]:
     return tables_at(max((step.number for step in source.applied), default=0))
 
 
+def row_count(source: Source) -> int:
+    """Of all its tables."""
+    return sum(source.count(table) for table in source_tables(source))
+
+
 def digest_of(source: Source, table: Table, progress: Progress) -> Digest:
     """Reads all rows of a table; CopyRefused if they are not what was promised."""
     digesting = Digesting()
@@ -67,7 +72,6 @@ def load(source: Source, target: Target, progress: Progress) -> Mapping[str, Dig
     tables = source_tables(source)
     schema = status_of(known_migrations(), source.applied)
     last = len(schema.applied)
-    progress.begin(2 * sum(source.count(table) for table in tables))
     target.begin(known_migrations()[:last])
     digests: dict[str, Digest] = {}
     for table in tables:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from visiona.stores.asyncio_guest import open_guest
 from visiona.stores.copying.ends import Progress
 from visiona.stores.copying.in_threads import entered, run_cancellable
-from visiona.stores.copying.loading import load, refuse_unless_vacant
+from visiona.stores.copying.loading import load, refuse_unless_vacant, row_count
 from visiona.stores.copying.postgres_opening import postgres_target
 from visiona.stores.copying.rows import Digest
 from visiona.stores.copying.sqlite_opening import sqlite_source
@@ -36,6 +36,7 @@ async def move_to_postgres(
 
         def fill(progress: Progress) -> Mapping[str, Digest]:
             refuse_unless_vacant(target, replaces=False)
+            progress.begin(2 * row_count(source))
             digests = load(source, target, progress)
             target.commit()
             return digests

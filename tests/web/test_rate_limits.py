@@ -1,6 +1,6 @@
 import trio
 from visiona.domain.errors import TooMany
-from visiona.stores.rates import ProcessRates
+from visiona.stores.process_rates import ProcessRates
 from visiona.web.rate_limits import ExchangeLimits, SignInBeginnings
 
 Clock = trio.testing.MockClock

@@ -16,7 +16,7 @@ from visiona.domain.users import User
 from visiona.services.passwords import hash_password
 from visiona.services.users import add_user
 from visiona.stores.memory.engine import MemoryStores
-from visiona.stores.rates import ProcessRates
+from visiona.stores.process_rates import ProcessRates
 from visiona.web.bff.place import Place
 from visiona.web.callers import Credentials
 from visiona.web.idp.key_ring import KeyRing

@@ -9,7 +9,7 @@ from visiona.domain.errors import TooMany
 from visiona.services import passwords
 from visiona.services.users import disable_user
 from visiona.stores.memory.engine import MemoryStores
-from visiona.stores.rates import ProcessRates
+from visiona.stores.process_rates import ProcessRates
 from visiona.web.idp import authenticate
 from visiona.web.idp.authenticate import HASHES_AT_ONCE, HASHES_WAITING, Hashing, PasswordCheck
 from visiona.web.idp.limits import SignInLimits

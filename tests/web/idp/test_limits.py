@@ -1,6 +1,6 @@
 import pytest
 from visiona.domain.errors import TooMany
-from visiona.stores.rates import ProcessRates
+from visiona.stores.process_rates import ProcessRates
 from visiona.web.idp.limits import SignInLimits
 
 ADA, BOB = "ada@example.com", "bob@example.com"

@@ -16,7 +16,8 @@ from visiona.stores.memory.people import MemoryUsers, MemoryWorkspaces
 from visiona.stores.memory.sign_in import MemoryIdentities, MemoryPendingLogins, MemoryUserSessions
 from visiona.stores.memory.state import State
 from visiona.stores.memory.tokens import MemoryAccessTokens, MemoryPairingTokens, MemorySessionTokens
-from visiona.stores.rates import ProcessRates, RateStore
+from visiona.stores.process_rates import ProcessRates
+from visiona.stores.rates import RateStore
 from visiona.stores.sessions import PendingLoginStore, SessionStore
 
 T = TypeVar("T")

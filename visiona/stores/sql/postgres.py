@@ -21,7 +21,8 @@ from visiona.stores.errors import StoreUnavailable
 from visiona.stores.interfaces import Ping, Tx
 from visiona.stores.kept_sessions import KeptPendingLogins, KeptSessions
 from visiona.stores.outage import RETRY_SECONDS, Outage
-from visiona.stores.rates import ProcessRates, RateStore
+from visiona.stores.process_rates import ProcessRates
+from visiona.stores.rates import RateStore
 from visiona.stores.sessions import PendingLoginStore, SessionStore
 from visiona.stores.sql.postgres_errors import (
     DRIVER_ERRORS,

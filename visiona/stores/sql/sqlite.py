@@ -18,7 +18,8 @@ from visiona.stores.errors import StoreUnavailable
 from visiona.stores.inline import run_inline
 from visiona.stores.interfaces import Ping, Tx
 from visiona.stores.kept_sessions import KeptPendingLogins, KeptSessions
-from visiona.stores.rates import ProcessRates, RateStore
+from visiona.stores.process_rates import ProcessRates
+from visiona.stores.rates import RateStore
 from visiona.stores.sessions import PendingLoginStore, SessionStore
 from visiona.stores.sql.dialect import SQLITE
 from visiona.stores.sql.engine import Row, Value

@@ -1,0 +1,4 @@
+-- limit as JSON
+
+charge(cjson.decode(ARGV[2]))
+return 1

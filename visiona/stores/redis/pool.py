@@ -1,0 +1,107 @@
+"""Connections to one Redis, on asyncio's loop, each with one question at a time.
+
+They are redis-py's; the pool is ours. Theirs gives a connection back within an `await`, and a caller that is cancelled
+just there takes its place in the pool along; here nothing waits between taking and giving back. A connection on which
+anything but an answer came is not used again.
+"""
+
+import asyncio  # noqa: TID251 - a driver of asyncio's
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+from redis.asyncio.connection import Connection, SSLConnection
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ResponseError
+
+from visiona.stores.redis.answers import Answer, is_of_replica
+from visiona.stores.redis.errors import NotAdmitted, NotPrimary
+from visiona.stores.redis_address import RedisAddress
+
+Words: TypeAlias = Sequence[str | int]
+
+
+class RedisPool:
+    """At most `size` connections, none before somebody asks. Sets no deadline: its callers do."""
+
+    def __init__(self, address: RedisAddress, size: int) -> None:
+        self._address = address
+        self._places = asyncio.Semaphore(size)
+        self._idle: list[Connection] = []
+        self._generation = 0
+
+    async def ask(self, words: Words) -> Answer:
+        """One command and its answer.
+
+        Raises:
+            redis.exceptions.ResponseError: the server refuses the command.
+            DRIVER_ERRORS: there is no answer.
+        """
+        async with self._places:
+            generation = self._generation
+            connection = self._idle.pop() if self._idle else self.connection()
+            try:
+                return await converse(connection, words)
+            finally:
+                # The one used last is the first to be used again, so that a pool that is too large falls asleep.
+                self._idle.append(connection)
+                if generation != self._generation:
+                    await self._drop(connection)
+
+    async def forget(self) -> None:
+        """Uses none of the connections again that there are now, those under way included."""
+        self._generation += 1
+        while self._idle:
+            await self._idle.pop().disconnect(nowait=True)
+
+    def connection(self) -> Connection:
+        """One more, outside the pool; it connects when it is used."""
+        address = self._address
+        options: dict[str, Any] = {
+            "host": address.host,
+            "port": address.port,
+            "db": address.number,
+            "username": address.username,
+            "password": address.password,
+            "retry": Retry(NoBackoff(), 0),
+            "socket_timeout": None,
+            "protocol": 2,
+            "driver_info": None,
+            "redis_connect_func": _be_admitted,
+        }
+        if not address.is_tls:
+            return Connection(**options)
+        return SSLConnection(ssl_check_hostname=True, ssl_ca_certs=address.ca_file, **options)
+
+    async def _drop(self, connection: Connection) -> None:
+        self._idle.remove(connection)
+        await connection.disconnect(nowait=True)
+
+
+async def converse(connection: Connection, words: Words) -> Answer:
+    """One command on this connection. Raises as RedisPool.ask."""
+    try:
+        if connection.is_connected and await connection.can_read():
+            # The server has ended it, or said what nobody asked for.
+            await connection.disconnect(nowait=True)
+        await connection.connect()  # type: ignore[no-untyped-call]
+        await connection.send_command(*words)
+        return await connection.read_response()
+    except ResponseError:
+        # An answer too, and a whole one.
+        raise
+    except BaseException:
+        await connection.disconnect(nowait=True)
+        raise
+
+
+async def _be_admitted(connection: Connection) -> None:
+    """Name, password, number of the database; and no replica, whose answers may be old and which keeps nothing."""
+    try:
+        await connection.on_connect()
+        await connection.send_command("HELLO")
+        hello = await connection.read_response()
+    except ResponseError as error:
+        raise NotAdmitted from error
+    if is_of_replica(hello):
+        raise NotPrimary

@@ -16,3 +16,10 @@ def on_asyncio(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None
         asyncio.run(test(*args, **kwargs))
 
     return run
+
+
+async def until(is_so: Callable[[], bool], within_seconds: float = 5.0) -> None:
+    """Waits until it is so; TimeoutError if it does not come to be."""
+    async with asyncio.timeout(within_seconds):
+        while not is_so():  # noqa: ASYNC110 - nothing tells us
+            await asyncio.sleep(0.001)

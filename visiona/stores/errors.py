@@ -16,17 +16,24 @@ class StoreError(Exception):
 
 
 class StoreUnavailable(StoreError):
-    """The store cannot be asked now; nothing was changed.
+    """The store cannot be asked now; nothing was changed, unless that is in doubt.
 
     Attributes:
         advice: what a person at the command line can do about it.
+        is_in_doubt: the connection to a server was lost at the very end of a transaction: all of it was kept, or none.
     """
 
     def __init__(
-        self, message: str, *, retry_after_seconds: int = 2, advice: str = "nothing was changed, try again"
+        self,
+        message: str,
+        *,
+        retry_after_seconds: int = 2,
+        advice: str = "nothing was changed, try again",
+        is_in_doubt: bool = False,
     ) -> None:
         super().__init__(message)
         self.advice = advice
+        self.is_in_doubt = is_in_doubt
         self.retry_after_seconds = retry_after_seconds
 
 

@@ -15,8 +15,9 @@ from visiona.stores.postgres_address import PostgresAddress
 from visiona.stores.settings import StoreSettings
 from visiona.stores.sql import postgres_migrate
 from visiona.stores.sql.migrate import SchemaStatus, known_migrations
-from visiona.stores.sql.postgres import PostgresEngine, PostgresStores
+from visiona.stores.sql.postgres import PostgresStores
 from visiona.stores.sql.postgres_connect import COMMAND, SERVER, check_server, connector, server_count
+from visiona.stores.sql.postgres_engine import PostgresEngine
 from visiona.stores.sql.postgres_errors import DRIVER_ERRORS, code_of, translated
 
 T = TypeVar("T")

@@ -50,6 +50,7 @@ _UNAVAILABLE = {
 _CONFLICT = "23"
 _CONNECTION = "08"
 _AGAIN = {"40001", "40P01"}
+_WRITE_TROUBLE = ("25006", "42501", "53100", "53200", "53400", "58", "XX00")
 _STALE = {"25006", "57P01", "57P02", "57P03", "57P04", "57P05"}
 
 
@@ -73,6 +74,11 @@ def is_worth_repeating(error: BaseException | None) -> bool:
 def is_stale(error: BaseException | None) -> bool:
     """Whether the server behind this connection is no longer the one to ask: it restarts, or others took over."""
     return code_of(error) in _STALE
+
+
+def is_write_trouble(error: BaseException | None) -> bool:
+    """Whether reading may go on and writing will not, for as long as nobody mends it."""
+    return is_from_server(error) and code_of(error).startswith(_WRITE_TROUBLE)
 
 
 def translated(error: Exception) -> StoreError | Exception:

@@ -97,6 +97,11 @@ class PostgresPool:
         """How many could have a connection without waiting for anybody else's."""
         return self._free
 
+    @property
+    def waiting_count(self) -> int:
+        """Who waits for a place."""
+        return len(self._waiting)
+
     async def _take_place(self, ends_at: float) -> None:
         if self._free > 0:
             self._free -= 1

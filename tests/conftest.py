@@ -2,12 +2,17 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from tests.interop import gobuild
+from tests.support.databases import SharedDatabase
+from tests.support.engines import Place
 from tests.support.servers.postgres import NamedPostgres, PostgresServer
 from tests.support.servers.redis import RedisServer
+from tests.support.side_loop import SideLoop
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -25,6 +30,29 @@ def postgres_server() -> Iterator[PostgresServer | NamedPostgres]:
         yield server
     finally:
         server.close()
+
+
+@pytest.fixture(scope="session")
+def shared_database(postgres_server: PostgresServer | NamedPostgres) -> Iterator[SharedDatabase]:
+    """A database with our schema, whatever the last test left in it; see `place`."""
+    with closing(SideLoop()) as loop, closing(SharedDatabase(postgres_server, loop)) as database:
+        yield database
+
+
+@pytest.fixture
+def engine() -> str:
+    """Which one a test's stores run on; overridden, and parametrised, where it matters."""
+    return "memory"
+
+
+@pytest.fixture
+def place(engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> Place:
+    """Where a test's stores keep what they are given; empty."""
+    if not engine.startswith("postgres"):
+        return Place(engine, tmp_path, None)
+    database: SharedDatabase = request.getfixturevalue("shared_database")
+    database.empty()
+    return Place(engine, tmp_path, database)
 
 
 @pytest.fixture(scope="session")

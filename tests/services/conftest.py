@@ -1,24 +1,23 @@
-"""Services are tried on the memory engine; what depends on transactions, on every engine."""
+"""Services are tried on each engine: what they do at once with others, they do on all of them."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from visiona.stores.interfaces import Stores
 
-from tests.support.engines import ENGINES, opened
+from tests.support.engines import DATABASES, Place, opened
 from tests.support.nouns import Home, a_home
 
 
+@pytest.fixture(params=DATABASES)
+def engine(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
 @pytest.fixture
-async def stores(tmp_path: Path) -> AsyncIterator[Stores]:
-    async with opened("memory", tmp_path) as opened_stores:
-        yield opened_stores
-
-
-@pytest.fixture(params=ENGINES)
-async def every_stores(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Stores]:
-    async with opened(request.param, tmp_path) as opened_stores:
+async def stores(place: Place) -> AsyncIterator[Stores]:
+    async with opened(place) as opened_stores:
         yield opened_stores
 
 

@@ -52,8 +52,7 @@ async def test_a_limit_or_cursor_that_is_none_is_refused(
         await devices.device_events(stores, home.actor, NONE, limit=limit, cursor=cursor)
 
 
-async def test_h08_somebody_elses_device_does_not_exist(every_stores: Stores) -> None:
-    stores = every_stores
+async def test_h08_somebody_elses_device_does_not_exist(stores: Stores) -> None:
     home = await a_home(stores)
     bob = await a_home(stores, "bob@example.com")
     foreign, deleted = bob.device(), home.device()
@@ -112,8 +111,7 @@ async def test_a_name_or_tag_that_nobody_can_read_changes_nothing(stores: Stores
     assert await devices.get_device(stores, home.actor, device.id) == device
 
 
-async def test_unpairing_ends_every_token_and_says_how_many(every_stores: Stores) -> None:
-    stores = every_stores
+async def test_unpairing_ends_every_token_and_says_how_many(stores: Stores) -> None:
     home = await a_home(stores)
     device, other = home.device(serial_number="S1"), home.device()
     pairing = home.pairing_token()
@@ -135,8 +133,7 @@ async def test_unpairing_ends_every_token_and_says_how_many(every_stores: Stores
 
 
 @pytest.mark.parametrize("fail_at", range(7))
-async def test_unpairing_is_all_or_nothing(every_stores: Stores, fail_at: int) -> None:
-    stores = every_stores
+async def test_unpairing_is_all_or_nothing(stores: Stores, fail_at: int) -> None:
     home = await a_home(stores)
     device = home.device()
     token = home.session_token(device)

@@ -25,11 +25,6 @@ KEY = "0123456789abcdef"
 
 
 @pytest.fixture
-async def stores(every_stores: Stores) -> Stores:
-    return every_stores
-
-
-@pytest.fixture
 async def token(stores: Stores, home: Home) -> str:
     return (await create_pairing_token(stores, home.actor, NOW)).text
 

@@ -14,9 +14,8 @@ LONG_AGO = NOW - timedelta(days=800)
 
 
 async def test_what_nobody_asks_for_any_more_is_forgotten(
-    every_stores: Stores, monkeypatch: pytest.MonkeyPatch
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stores = every_stores
     monkeypatch.setattr(housekeeping, "BATCH_ROWS", 2)
     home = await a_home(stores)
     device = home.device()

@@ -15,7 +15,6 @@ from visiona.services.one_time_links import (
 )
 from visiona.services.users import add_user, disable_user, find_user, list_users
 from visiona.stores.interfaces import Stores
-from visiona.stores.memory.engine import MemoryStores
 
 from tests.support.nouns import LATER, NOW, a_home
 
@@ -29,8 +28,7 @@ async def first_link(stores: Stores) -> str:
     return minted.text
 
 
-async def test_the_first_administrator_is_made_once() -> None:
-    stores = MemoryStores()
+async def test_the_first_administrator_is_made_once(stores: Stores) -> None:
     text = await first_link(stores)
     assert await is_first_admin_link(stores, text, NOW)
     user = await redeem_first_admin_link(stores, text, "Ada@Example.com", "hash", LATER, name="Ada L")
@@ -42,8 +40,7 @@ async def test_the_first_administrator_is_made_once() -> None:
     assert await mint_first_admin_link(stores, LATER) is None
 
 
-async def test_a_hundred_at_once_make_one_account() -> None:
-    stores = MemoryStores()
+async def test_a_hundred_at_once_make_one_account(stores: Stores) -> None:
     text = await first_link(stores)
     gone = 0
 
@@ -61,8 +58,7 @@ async def test_a_hundred_at_once_make_one_account() -> None:
     assert len(await list_users(stores)) == 1
 
 
-async def test_a_refused_address_leaves_the_link_as_it_was() -> None:
-    stores = MemoryStores()
+async def test_a_refused_address_leaves_the_link_as_it_was(stores: Stores) -> None:
     home = await a_home(stores)
     text = await first_link(stores)
     with pytest.raises(Conflict, match="account"):
@@ -72,8 +68,7 @@ async def test_a_refused_address_leaves_the_link_as_it_was() -> None:
     assert await redeem_first_admin_link(stores, text, "bob@example.com", "hash", LATER)
 
 
-async def test_a_new_first_link_ends_the_one_before_and_a_password_ends_them_all() -> None:
-    stores = MemoryStores()
+async def test_a_new_first_link_ends_the_one_before_and_a_password_ends_them_all(stores: Stores) -> None:
     old, new = await first_link(stores), await first_link(stores)
     assert not await is_first_admin_link(stores, old, NOW)
     assert await is_first_admin_link(stores, new, NOW)
@@ -84,8 +79,7 @@ async def test_a_new_first_link_ends_the_one_before_and_a_password_ends_them_all
         await redeem_first_admin_link(stores, new, "bob@example.com", "hash", NOW)
 
 
-async def test_a_sign_in_link_works_once() -> None:
-    stores = MemoryStores()
+async def test_a_sign_in_link_works_once(stores: Stores) -> None:
     user = await add_user(stores, "ada@example.com", "old", NOW)
     text = (await mint_sign_in_link(stores, user.id, NOW)).text
     assert await user_of_link(stores, text, LATER) == user
@@ -95,8 +89,7 @@ async def test_a_sign_in_link_works_once() -> None:
         await redeem_sign_in_link(stores, text, None, LATER)
 
 
-async def test_a_sign_in_link_can_bring_a_new_password() -> None:
-    stores = MemoryStores()
+async def test_a_sign_in_link_can_bring_a_new_password(stores: Stores) -> None:
     home = await a_home(stores)
     await stores.sessions.create(home.session())
     keeps = (await mint_sign_in_link(stores, home.user.id, NOW)).text
@@ -109,8 +102,7 @@ async def test_a_sign_in_link_can_bring_a_new_password() -> None:
     assert await stores.sessions.list_of_user(home.user.id, NOW) == []
 
 
-async def test_a_link_is_good_for_its_own_purpose_alone() -> None:
-    stores = MemoryStores()
+async def test_a_link_is_good_for_its_own_purpose_alone(stores: Stores) -> None:
     home = await a_home(stores)
     sign_in = (await mint_sign_in_link(stores, home.user.id, NOW)).text
     first = await first_link(stores)
@@ -124,8 +116,7 @@ async def test_a_link_is_good_for_its_own_purpose_alone() -> None:
 
 
 @pytest.mark.parametrize("after", [timedelta(0), timedelta(days=1)])
-async def test_a_link_is_over_after_fifteen_minutes(after: timedelta) -> None:
-    stores = MemoryStores()
+async def test_a_link_is_over_after_fifteen_minutes(after: timedelta, stores: Stores) -> None:
     home = await a_home(stores)
     text = (await mint_sign_in_link(stores, home.user.id, NOW)).text
     assert await user_of_link(stores, text, OVER - timedelta(microseconds=1))
@@ -134,8 +125,7 @@ async def test_a_link_is_over_after_fifteen_minutes(after: timedelta) -> None:
         await redeem_sign_in_link(stores, text, None, OVER + after)
 
 
-async def test_a_disabled_account_has_no_link_and_its_old_one_does_not_work() -> None:
-    stores = MemoryStores()
+async def test_a_disabled_account_has_no_link_and_its_old_one_does_not_work(stores: Stores) -> None:
     home = await a_home(stores)
     text = (await mint_sign_in_link(stores, home.user.id, NOW)).text
     await disable_user(stores, home.user.id, NOW)
@@ -151,8 +141,7 @@ async def test_a_disabled_account_has_no_link_and_its_old_one_does_not_work() ->
 @pytest.mark.parametrize(
     "text", ["", "x", "vAo_" + "0" * 64, "vAo_" + "0" * 65, "vAp_" + "0" * 64, "é" * 9999]
 )
-async def test_what_is_no_link_is_found_nowhere(text: str) -> None:
-    stores = MemoryStores()
+async def test_what_is_no_link_is_found_nowhere(text: str, stores: Stores) -> None:
     await first_link(stores)
     assert await user_of_link(stores, text, NOW) is None
     assert not await is_first_admin_link(stores, text, NOW)

@@ -133,8 +133,7 @@ async def test_p07_taking_back_a_used_token_takes_back_what_it_became(stores: St
     assert [kind for kind, _ in await notices(stores)] == [NoticeKind.SESSION_TOKEN_REVOKED]
 
 
-async def test_p09_somebody_elses_token_does_not_exist(every_stores: Stores) -> None:
-    stores = every_stores
+async def test_p09_somebody_elses_token_does_not_exist(stores: Stores) -> None:
     home = await a_home(stores)
     bob = await a_home(stores, "bob@example.com")
     made = await create_pairing_token(stores, home.actor, NOW)

@@ -73,8 +73,7 @@ async def test_revoking_tells_whoever_serves_once(stores: Stores, home: Home) ->
     assert (notice.kind, notice.subject, notice.at) == (NoticeKind.TOKEN_REVOKED, made.token.id, LATER)
 
 
-async def test_somebody_elses_token_does_not_exist(every_stores: Stores) -> None:
-    stores = every_stores
+async def test_somebody_elses_token_does_not_exist(stores: Stores) -> None:
     home = await a_home(stores)
     bob = await a_home(stores, "bob@example.com")
     made = await tokens.create_access_token(stores, home.user.id, "t", ALL_SCOPES, NOW)

@@ -44,13 +44,11 @@ async def test_what_is_no_address_makes_no_account(stores: Stores) -> None:
 
 
 @pytest.mark.parametrize("fail_at", range(3))
-async def test_a_user_and_its_workspace_are_made_together_or_not_at_all(
-    every_stores: Stores, fail_at: int
-) -> None:
+async def test_a_user_and_its_workspace_are_made_together_or_not_at_all(stores: Stores, fail_at: int) -> None:
     with pytest.raises(StoreUnavailable):
-        await users.add_user(FailingStores(every_stores, fail_at=fail_at), "ada@example.com", None, NOW)
-    assert await users.list_users(every_stores) == []
-    await users.add_user(every_stores, "ada@example.com", None, NOW)
+        await users.add_user(FailingStores(stores, fail_at=fail_at), "ada@example.com", None, NOW)
+    assert await users.list_users(stores) == []
+    await users.add_user(stores, "ada@example.com", None, NOW)
 
 
 async def test_another_conflict_is_not_taken_for_a_known_address(stores: Stores) -> None:

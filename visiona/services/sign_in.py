@@ -20,7 +20,7 @@ from visiona.domain.sessions import (
     secret_hash,
 )
 from visiona.domain.users import User, normalised_email
-from visiona.services.afresh import write_afresh
+from visiona.services.afresh import OvertakenError, write_afresh
 from visiona.services.minting import mint_id, mint_secret
 from visiona.services.users import add_account
 from visiona.stores.interfaces import MAX_ROWS, Stores, Tx
@@ -144,6 +144,7 @@ async def _account_of_address(tx: Tx, claims: Claims) -> User | None:
 
     Raises:
         NotAllowed: there is one, and nothing shows that it is this person's.
+        OvertakenError: the person is not new any more.
     """
     address = _address(claims)
     user = await tx.users.by_email_or_none(address) if address is not None else None
@@ -156,7 +157,10 @@ async def _account_of_address(tx: Tx, claims: Claims) -> User | None:
     # Held, or two persons who are told to have this address could become one account at the same moment.
     user = await tx.users.lock_or_none(user.id)
     known = await tx.identities.list_of_user(user.id, MAX_ROWS) if user is not None else []
-    if any(identity.issuer == claims.issuer for identity in known):
+    at_issuer = {identity.subject for identity in known if identity.issuer == claims.issuer}
+    if claims.subject in at_issuer:
+        raise OvertakenError
+    if at_issuer:
         # The provider gave the address to somebody else since.
         raise NotAllowed(f"the account for {address} belongs to another person at this identity provider")
     return user

@@ -194,7 +194,7 @@ class Stores(Protocol):
     async def write(self, operation: Callable[[Tx], Awaitable[T]], *, waits: bool = True) -> T:
         """Runs an operation as one transaction: all of it is kept when this returns, none of it when this raises.
 
-        Cancelling is safe: it takes effect before the transaction begins or after it has ended, never within.
+        Cancelling is safe: whenever it comes, all of it is kept or none.
 
         Args:
             operation: awaits nothing but its transaction.

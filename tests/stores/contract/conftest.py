@@ -1,18 +1,23 @@
 """Each test of this folder runs on each engine: what one promises, all keep."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from visiona.stores.interfaces import Stores
 
-from tests.support.engines import ENGINES, opened
+from tests.support.engines import ENGINES, Place, opened
 from tests.support.nouns import Home, a_home
 
 
 @pytest.fixture(params=ENGINES)
-async def stores(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Stores]:
-    async with opened(request.param, tmp_path) as opened_stores:
+def engine(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+async def stores(place: Place) -> AsyncIterator[Stores]:
+    async with opened(place) as opened_stores:
         yield opened_stores
 
 

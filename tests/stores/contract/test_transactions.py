@@ -8,6 +8,9 @@ from visiona.stores.interfaces import Stores, Tx
 
 from tests.support.nouns import NOW, Home, a_user, an_event, put
 
+INLINE = {"memory", "sqlite"}
+"""Engines that run an operation between two instructions of everybody else."""
+
 
 class Refused(Exception):
     pass
@@ -92,18 +95,25 @@ async def test_a_cancellation_before_leaves_nothing(stores: Stores) -> None:
     assert await everybody(stores) == []
 
 
-async def test_a_cancellation_within_takes_effect_after_the_end(stores: Stores) -> None:
+async def test_a_cancellation_within_leaves_all_or_nothing(stores: Stores, engine: str) -> None:
+    token = trio.lowlevel.current_trio_token()
     with trio.CancelScope() as scope:
 
         async def add_and_cancel(tx: Tx) -> None:
             await tx.users.add(a_user())
-            scope.cancel()
+            if trio.lowlevel.in_trio_run():
+                scope.cancel()
+            else:
+                token.run_sync_soon(scope.cancel)
             await tx.users.add(a_user("bob@example.com"))
 
         await stores.write(add_and_cancel)
-        assert len(await stores.read(lambda tx: tx.users.list_all(10))) == 2
+        assert len(await everybody(stores)) == 2
+        await trio.sleep_forever()
     assert scope.cancelled_caught
-    assert len(await everybody(stores)) == 2
+    # Where nothing waits, nothing is cancelled within either.
+    assert len(await everybody(stores)) in ({2} if engine in INLINE else {0, 2})
+    await put(stores, a_user("eve@example.com"))
 
 
 async def test_four_hundred_cancelled_writers_leave_whole_transactions(stores: Stores) -> None:
@@ -121,22 +131,24 @@ async def test_four_hundred_cancelled_writers_leave_whole_transactions(stores: S
     await put(stores, a_user())
 
 
-async def test_readers_and_writers_take_turns(stores: Stores) -> None:
+async def test_readers_and_writers_take_turns(stores: Stores, engine: str) -> None:
     """A busy caller does not keep others from their turn."""
     turns: list[str] = []
+    # Elsewhere the second one has to connect first.
+    until = 2 if engine in INLINE else 50
 
     async def caller(name: str) -> None:
-        for _ in range(3):
+        for _ in range(until + 1):
             await stores.read(lambda tx: tx.users.list_all(1))
             turns.append(name)
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(caller, "a")
         nursery.start_soon(caller, "b")
-    assert set(turns[:2]) == {"a", "b"}
+    assert set(turns[:until]) == {"a", "b"}
 
 
-async def test_the_mark_changes_with_every_commit_and_only_then(stores: Stores) -> None:
+async def test_the_mark_changes_with_every_commit(stores: Stores, engine: str) -> None:
     async def refuse(tx: Tx) -> None:
         await tx.users.add(a_user())
         raise Refused
@@ -145,7 +157,9 @@ async def test_the_mark_changes_with_every_commit_and_only_then(stores: Stores) 
     await everybody(stores)
     with pytest.raises(Refused):
         await stores.write(refuse)
-    assert await stores.change_mark() == first
+    if engine in INLINE:
+        # And only then. Elsewhere it also changes with what is undone, and with other databases of the server.
+        assert await stores.change_mark() == first
     await put(stores, a_user())
     assert await stores.change_mark() != first
 
@@ -156,11 +170,11 @@ async def test_a_store_that_works_can_be_pinged(stores: Stores) -> None:
         assert await ping() is None
 
 
-async def test_an_operation_may_await_nothing_but_its_transaction(stores: Stores) -> None:
+async def test_an_operation_may_await_nothing_but_its_transaction(stores: Stores, engine: str) -> None:
     async def sleep(tx: Tx) -> None:
         await tx.users.add(a_user())
         await trio.lowlevel.checkpoint()
 
-    with pytest.raises(RuntimeError, match="nothing else"):
+    with pytest.raises(RuntimeError, match="nothing else" if engine in INLINE else None):
         await stores.write(sleep)
     assert await everybody(stores) == []

@@ -66,10 +66,16 @@ Deeds = contextlib.AbstractAsyncContextManager[Iterator[Deed]]
 
 
 class Call(NamedTuple):
-    """One line of the table. `deeds` makes what is to be done, each deed once; some run out, and then it is over."""
+    """One line of the table.
+
+    Attributes:
+        deeds: makes what is to be done, each deed once; some run out, and then it is over.
+        most_callers: at one time; more would be refused.
+    """
 
     name: str
     deeds: Callable[[Stores, World], Deeds]
+    most_callers: int = 1000
 
 
 def again(make: Callable[[], Deed]) -> Iterator[Deed]:
@@ -224,7 +230,8 @@ CALLS = (
     Call("journal, 1 report", journal(1)),
     Call(f"journal, {JOURNAL_BATCH} reports", journal(JOURNAL_BATCH)),
     Call("session: check", check_session),
-    Call("session: touch", touch_session),
+    # It waits for nobody, not even for one of the eight connections.
+    Call("session: touch", touch_session, most_callers=8),
     Call("session: create", create_session),
     Call("sign-in: begin, return", sign_in),
 )

@@ -1,7 +1,7 @@
 """What a store call costs on each engine: how many a second, and how long one takes, alone and beside others.
 
 Every round asks each engine in turn, so that what else the machine does hits all alike; shown are medians of the
-rounds' rates, and latencies over all rounds. `asyncpg alone` is the same operations with the same SQL on a plain asyncio
+rounds' rates and CPU times, and latencies over all rounds. `asyncpg alone` is the same operations with the same SQL on a plain asyncio
 loop, with neither bridge nor deadlines nor retries: what the engine is measured against.
 """
 
@@ -34,10 +34,17 @@ Together = Callable[[int, Callable[[], Awaitable[None]]], Awaitable[None]]
 
 
 class Seen(NamedTuple):
-    """One measurement."""
+    """One measurement.
+
+    Attributes:
+        rate: calls a second.
+        took: seconds of each.
+        cpu_seconds: of this process, all calls together; the servers' own is not in it.
+    """
 
     rate: float
     took: list[float]
+    cpu_seconds: float
 
 
 async def on_trio(callers: int, work: Callable[[], Awaitable[None]]) -> None:
@@ -70,9 +77,9 @@ async def ask(deeds: Iterator[Deed], callers: int, seconds: float, together: Tog
         return took
 
     await phase(itertools.islice(deeds, WARM), float("inf"))
-    began = clock()
+    began, cpu = clock(), time.process_time()
     took = await phase(deeds, began + seconds)
-    return Seen(len(took) / (clock() - began), took)
+    return Seen(len(took) / (clock() - began), took, time.process_time() - cpu)
 
 
 class Bench:
@@ -115,7 +122,8 @@ class Bench:
             for call in self._calls:
                 for callers in CALLERS:
                     async with call.deeds(stores, world) as deeds:
-                        seen = await ask(deeds, callers, self._seconds, together)
+                        at_once = min(callers, call.most_callers)
+                        seen = await ask(deeds, at_once, self._seconds, together)
                     self.seen.setdefault((call.name, callers, engine.name), []).append(seen)
 
     async def _busy(self, engine: Engine, seconds: float) -> None:
@@ -151,6 +159,7 @@ def rows(bench: Bench) -> list[dict[str, Any]]:
                 "per_second": statistics.median(seen.rate for seen in many),
                 "p50_ms": quantile(took, 0.5),
                 "p99_ms": quantile(took, 0.99),
+                "cpu_us": 1e6 * statistics.median(seen.cpu_seconds / len(seen.took) for seen in many),
                 "measured": len(took),
             }
         )
@@ -172,17 +181,22 @@ def tables(results: list[dict[str, Any]], names: list[str]) -> Iterator[str]:
             yield f"| {call} | {' | '.join(shown)} |"
 
 
-def ratios(results: list[dict[str, Any]]) -> Iterator[str]:
-    """The engine against the driver alone."""
-    found = {(row["call"], row["callers"], row["engine"]): row["per_second"] for row in results}
-    if not any(row["engine"] == BARE for row in results):
-        return
+def cpu_table(results: list[dict[str, Any]], names: list[str]) -> Iterator[str]:
+    """What a call takes from the loop, which others hardly disturb; and the engine against the driver alone."""
+    found = {(row["call"], row["callers"], row["engine"]): row["cpu_us"] for row in results}
+    has_ratio = {"postgres", BARE} <= set(names)
     yield ""
-    yield f"| postgres : {BARE}, calls/s | {' | '.join(f'{callers} callers' for callers in CALLERS)} |"
-    yield "|---" * (len(CALLERS) + 1) + "|"
+    yield (
+        f"| CPU µs a call in our process, {CALLERS[0]} / {CALLERS[1]} callers | {' | '.join(names)} |"
+        + (f" postgres : {BARE} |" if has_ratio else "")
+    )
+    yield "|---" * (len(names) + 1 + has_ratio) + "|"
     for call in dict.fromkeys(row["call"] for row in results):
-        shares = [found[call, callers, "postgres"] / found[call, callers, BARE] for callers in CALLERS]
-        yield f"| {call} | {' | '.join(f'{share:.2f}' for share in shares)} |"
+        cells = [" / ".join(f"{found[call, callers, name]:,.0f}" for callers in CALLERS) for name in names]
+        if has_ratio:
+            shares = (found[call, callers, "postgres"] / found[call, callers, BARE] for callers in CALLERS)
+            cells.append(" / ".join(f"{share:.2f}" for share in shares))
+        yield f"| {call} | {' | '.join(cells)} |"
 
 
 def busy_table(bench: Bench) -> Iterator[str]:
@@ -223,7 +237,7 @@ def main() -> None:
             bench.run_busy(options.busy_seconds)
     results = rows(bench)
     print(" · ".join(f"{name} {value}" for name, value in about.items()))
-    for line in [*tables(results, names), *ratios(results), *busy_table(bench)]:
+    for line in [*tables(results, names), *cpu_table(results, names), *busy_table(bench)]:
         print(line)
     if options.json:
         options.json.write_text(json.dumps({"machine": about, "results": results}, indent=1))

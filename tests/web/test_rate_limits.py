@@ -39,6 +39,23 @@ async def test_t09_a_whole_64_counts_as_one() -> None:
     assert await is_limited(limits, "2001:db8:0:1::1") == 0
 
 
+async def test_t09_one_network_cannot_use_up_everybodys_attempts(autojump_clock: Clock) -> None:
+    limits, refused = ExchangeLimits(ProcessRates()), 0
+    for number in range(300):
+        refused += await is_limited(limits, f"2001:db8:0:{number:x}::1") > 0
+        await limits.failed(f"2001:db8:0:{number:x}::1")
+        await trio.sleep(1)
+    assert refused > 200
+    assert await is_limited(limits, "2001:db8:1::1") == 0
+
+
+async def test_a16_sign_ins_begun_from_one_network_are_held_back() -> None:
+    limits = SignInBeginnings(ProcessRates())
+    waits = [await is_limited(limits, f"2001:db8:0:{number:x}::1") for number in range(500)]
+    assert waits.count(0) == 120
+    assert await is_limited(limits, "2001:db8:1::1") == 0
+
+
 async def test_everybody_together_has_twenty_attempts_a_second(autojump_clock: Clock) -> None:
     limits = ExchangeLimits(ProcessRates())
     waits = [await is_limited(limits, f"192.0.2.{number}") for number in range(21)]

@@ -2,7 +2,7 @@
 
 Failures are counted, not successes: a workshop that pairs fifty units behind one address does nothing wrong, who
 guesses tokens does. One limit counts every attempt of everybody, so that a distributed guess is bounded too. An IPv6
-address counts as its /64. With Redis, all servers on it count together.
+address counts as its /64, and who has a whole /48 is bounded too (networks.py). With Redis, all servers on it count together.
 """
 
 import math
@@ -10,6 +10,7 @@ import math
 from visiona.domain.errors import TooMany
 from visiona.domain.rates import Limit, Take, Window, address_key
 from visiona.stores.rates import RateStore
+from visiona.web.networks import network_key
 
 MAX_ADDRESSES = 20_000
 """Remembered at most, about 0.5 KiB each; beyond it the one not heard of for longest is forgotten."""
@@ -19,12 +20,22 @@ EXCHANGE_FAILURES = Limit(
 )
 """Per address: one failed exchange a second, five a minute, twenty an hour."""
 
+NETWORK_EXCHANGE_FAILURES = Limit(
+    "exchange_failures_network", (Window(4, 1.0), Window(20, 60.0), Window(80, 3600.0)), MAX_ADDRESSES
+)
+"""Per network: or one /48 of IPv6 could use up everybody's attempts."""
+
 EXCHANGE_ATTEMPTS = Limit("exchange_attempts", (Window(20, 1.0),), 1)
 """Of everybody together."""
 
 SIGN_IN_BEGINNINGS = Limit("sign_in_beginnings", (Window(30, 10.0), Window(100, 60.0)), MAX_ADDRESSES)
 """Per address: an office behind one of them signs in on Monday morning; a flood would push other people's attempts out
 of the store, which holds a number of them (A-16)."""
+
+NETWORK_SIGN_IN_BEGINNINGS = Limit(
+    "sign_in_beginnings_network", (Window(120, 10.0), Window(400, 60.0)), MAX_ADDRESSES
+)
+"""Per network: four addresses' worth."""
 
 _EVERYBODY = "everybody"
 
@@ -45,7 +56,9 @@ class ExchangeLimits:
         if not self._enabled:
             return
         wait = await self._rates.take(
-            Take(EXCHANGE_FAILURES, address_key(address), counts=False), Take(EXCHANGE_ATTEMPTS, _EVERYBODY)
+            Take(EXCHANGE_FAILURES, address_key(address), counts=False),
+            Take(NETWORK_EXCHANGE_FAILURES, network_key(address), counts=False),
+            Take(EXCHANGE_ATTEMPTS, _EVERYBODY),
         )
         if wait > 0.0:
             raise TooMany(
@@ -56,6 +69,7 @@ class ExchangeLimits:
         """After the work: the attempt was refused for its token."""
         if self._enabled:
             await self._rates.charge(EXCHANGE_FAILURES, address_key(address))
+            await self._rates.charge(NETWORK_EXCHANGE_FAILURES, network_key(address))
 
 
 class SignInBeginnings:
@@ -73,7 +87,10 @@ class SignInBeginnings:
         """Counts one; raises TooMany, with the seconds to wait, where a limit is reached."""
         if not self._enabled:
             return
-        wait = await self._rates.take(Take(SIGN_IN_BEGINNINGS, address_key(address)))
+        wait = await self._rates.take(
+            Take(SIGN_IN_BEGINNINGS, address_key(address)),
+            Take(NETWORK_SIGN_IN_BEGINNINGS, network_key(address)),
+        )
         if wait > 0.0:
             message = "too many sign-ins were begun from your network; wait and try again"
             raise TooMany(message, retry_after_seconds=math.ceil(wait))

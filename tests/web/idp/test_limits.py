@@ -76,6 +76,25 @@ async def test_an_ipv6_address_counts_as_its_64() -> None:
     assert await allowed(limits, ADA, "2001:db8:0:1::1", 1) == 1
 
 
+async def test_t09_a_guess_from_one_network_is_bounded_as_one_from_an_ipv4_address() -> None:
+    clock = Clock()
+    limits = SignInLimits(ProcessRates(clock))
+    made = 0
+    for number in range(3000):
+        clock.now += 1
+        made += await allowed(limits, ADA, f"2001:db8:0:{number:x}::1", 1)
+    assert made == 50 + 2
+    assert await allowed(limits, ADA, "2001:db8:1::1", 9) == 2
+    assert await allowed(limits, ADA, "192.0.2.7", 9) == 2
+
+
+async def test_t09_one_password_on_many_accounts_from_one_network_is_bounded() -> None:
+    limits = SignInLimits(ProcessRates(Clock()))
+    tries = [(f"user{number}@example.com", f"2001:db8:0:{number:x}::1") for number in range(500)]
+    assert sum([await allowed(limits, account, address, 1) for account, address in tries]) == 120
+    assert await allowed(limits, ADA, "2001:db8:1::1", 1) == 1
+
+
 async def test_a_refused_attempt_is_not_counted() -> None:
     clock = Clock()
     limits = SignInLimits(ProcessRates(clock))

@@ -6,7 +6,7 @@ from visiona.web.idp.issued import ACCESS_TOKEN_SECONDS, CODE_SECONDS, Code, Iss
 
 CODE = Code(
     "visiona", "https://x.example/cb", "openid", "n", "c" * 43, "S256",
-    SignedIn(UserId("ada"), datetime(2030, 1, 1, tzinfo=UTC), "sid"),
+    SignedIn(UserId("ada"), datetime(2030, 1, 1, tzinfo=UTC), "sid", "mark"),
 )  # fmt: skip
 
 

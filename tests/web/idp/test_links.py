@@ -3,10 +3,10 @@ import pytest
 from visiona.domain.one_time_links import ONE_TIME_LINK_TTL
 from visiona.services.one_time_links import mint_first_admin_link, mint_sign_in_link
 from visiona.services.passwords import verify_password
-from visiona.services.users import disable_user, find_user, list_users
+from visiona.services.users import disable_user, find_user, list_users, set_password
 from visiona.web.idp.issued import FRESH_SECONDS
 
-from tests.web.idp.rig import BASE, PASSWORD, Browser, Rig, hidden_fields, told
+from tests.web.idp.rig import BASE, PASSWORD, Browser, Rig, hashed, hidden_fields, told
 
 NEW = "a new password"
 
@@ -188,6 +188,14 @@ async def test_a_wrong_request_does_not_use_up_what_the_link_gave(rig: Rig) -> N
     await browser.submit(await browser.get(await link_url(rig)))
     assert told(await browser.get(rig.authorize_url(scope="email")))["error"] == "invalid_scope"
     assert "code" in told(await browser.get(rig.authorize_url()))
+
+
+async def test_whose_password_is_changed_right_after_a_link_is_asked_again(rig: Rig) -> None:
+    user = await rig.person()
+    browser = rig.browser()
+    await browser.submit(await browser.get(await link_url(rig)))
+    await set_password(rig.stores, user.id, hashed("another password"), rig.clock.now())
+    assert (await browser.get(rig.authorize_url())).status_code == 200
 
 
 async def test_whoever_is_disabled_right_after_a_link_is_asked_again(rig: Rig) -> None:

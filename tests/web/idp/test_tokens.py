@@ -3,10 +3,10 @@ import logging
 
 import httpx
 import pytest
-from visiona.services.users import disable_user
+from visiona.services.users import disable_user, set_password
 from visiona.web.idp.issued import ACCESS_TOKEN_SECONDS, CODE_SECONDS
 
-from tests.web.idp.rig import CALLBACK, SECRET, VERIFIER, Rig
+from tests.web.idp.rig import CALLBACK, SECRET, VERIFIER, Rig, hashed
 
 
 def error_of(answer: httpx.Response) -> str:
@@ -105,6 +105,14 @@ async def test_whoever_was_disabled_meanwhile_gets_nothing(rig: Rig) -> None:
     await disable_user(rig.stores, user.id, rig.clock.now())
     assert error_of(await rig.exchange(code)) == "invalid_grant"
     assert (await userinfo(rig, token)).status_code == 401
+
+
+async def test_a_code_is_worth_nothing_once_the_password_was_changed(rig: Rig) -> None:
+    """Whoever knew the old one could have kept it back until the sessions were ended."""
+    user = await rig.person()
+    code = await rig.code()
+    await set_password(rig.stores, user.id, hashed("another password"), rig.clock.now())
+    assert error_of(await rig.exchange(code)) == "invalid_grant"
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])

@@ -109,9 +109,8 @@ async def _fresh_or_none(provider: Provider) -> SignedIn | None:
     """Who opened a one-time link in this browser a moment ago, and may still sign in."""
     browser = browser_or_none(provider.place.base)
     fresh = provider.issued.fresh.get(browser) if browser is not None else None
-    if fresh is None or await account_or_none(provider.stores, fresh.user_id) is None:
-        return None
-    return fresh
+    user = await account_or_none(provider.stores, fresh.user_id) if fresh is not None else None
+    return fresh if fresh is not None and user is not None and fresh.stands(user) else None
 
 
 async def _page(

@@ -5,13 +5,15 @@ person who is just signing in one more click. Each kind has a limit, beyond whic
 """
 
 import hashlib
+import hmac
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, TypeVar
 
 from visiona.domain.ids import UserId
+from visiona.domain.users import User
 
 T = TypeVar("T")
 
@@ -34,11 +36,17 @@ class SignedIn:
 
     Attributes:
         sid: names this sign-in in id tokens.
+        password: the mark of the password that the account had.
     """
 
     user_id: UserId
     at: datetime
     sid: str
+    password: str = field(repr=False)
+
+    def stands(self, user: User) -> bool:
+        """Whether it still counts: nobody has set another password since, perhaps because of this very sign-in."""
+        return user.id == self.user_id and hmac.compare_digest(self.password, password_mark(user))
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +171,11 @@ class Issued:
     def access(self, token: str) -> Access | None:
         """What the token is good for, if anything."""
         return self._access.get(token)
+
+
+def password_mark(user: User) -> str:
+    """Changes with the account's password, and tells nothing of it."""
+    return hashed(user.password_hash or "")
 
 
 def hashed(text: str) -> str:

@@ -110,7 +110,7 @@ class CodeGrant(AuthorizationCodeGrant):
     def authenticate_user(self, authorization_code: Code) -> User | None:
         """The account, as it is now."""
         user: User | None = self.request.resource_owner
-        return user if user is not None and user.id == authorization_code.signed_in.user_id else None
+        return user if user is not None and authorization_code.signed_in.stands(user) else None
 
 
 class MandatoryS256(CodeChallenge):

@@ -13,7 +13,7 @@ from visiona.stores.interfaces import Stores
 from visiona.web.bff.place import Place
 from visiona.web.idp.authenticate import Hashing, PasswordCheck
 from visiona.web.idp.client import Client
-from visiona.web.idp.issued import Issued, SignedIn
+from visiona.web.idp.issued import Issued, SignedIn, password_mark
 from visiona.web.idp.key_ring import KeyRing
 from visiona.web.idp.limits import SignInLimits
 from visiona.web.idp.oauth import Server
@@ -93,7 +93,7 @@ class Provider:
     def signed_in(self, user: User, how: str) -> SignedIn:
         """Notes that somebody has just signed in, by `how`."""
         log.info("signed in at the provider", extra={"user_id": user.id, "how": how, "address": address()})
-        return SignedIn(user.id, self.now(), mint_secret())
+        return SignedIn(user.id, self.now(), mint_secret(), password_mark(user))
 
 
 def address() -> str:

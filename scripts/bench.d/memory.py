@@ -77,12 +77,12 @@ def lag(figures: dict[str, float]) -> dict[str, Any]:
 
 
 class Watcher:
-    """Asks for a page of the internal port again and again from a thread, and keeps how long each answer took."""
+    """Asks /healthz again and again from a thread, and keeps how long each answer took."""
 
-    def __init__(self, bound: Bound, path: str = "/healthz") -> None:
+    def __init__(self, bound: Bound) -> None:
         self.took: list[float] = []
         self.failed = 0
-        self._url = f"{bound.internal}{path}"
+        self._url = f"{bound.internal}/healthz"
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run)
 

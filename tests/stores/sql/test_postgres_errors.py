@@ -5,7 +5,9 @@ import pytest
 from visiona.stores.errors import StoreConflict, StoreUnavailable
 from visiona.stores.sql.postgres_errors import (
     code_of,
+    is_denied,
     is_from_server,
+    is_no_space,
     is_stale,
     is_worth_repeating,
     translated,
@@ -139,6 +141,12 @@ def test_what_the_driver_says_by_itself_is_no_sign_of_life() -> None:
     assert not is_from_server(asyncpg.ConnectionDoesNotExistError("x"))
     assert not is_from_server(asyncpg.InterfaceError("x"))
     assert not is_from_server(None)
+
+
+def test_a_full_disk_and_a_denial_are_known() -> None:
+    assert [code for code in ("53100", "53200", "42501") if is_no_space(said(code))] == ["53100"]
+    assert [code for code in ("53100", "28000", "42501") if is_denied(said(code))] == ["42501"]
+    assert not is_no_space(None)
 
 
 def test_the_code_of_an_error_is_the_servers_or_the_drivers_name() -> None:

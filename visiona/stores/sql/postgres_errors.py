@@ -81,6 +81,16 @@ def is_write_trouble(error: BaseException | None) -> bool:
     return is_from_server(error) and code_of(error).startswith(_WRITE_TROUBLE)
 
 
+def is_no_space(error: BaseException | None) -> bool:
+    """Whether the server's disk is full."""
+    return code_of(error) == "53100"
+
+
+def is_denied(error: BaseException | None) -> bool:
+    """Whether the server let the user in, and not do this."""
+    return code_of(error) == "42501"
+
+
 def translated(error: Exception) -> StoreError | Exception:
     """The error to raise from this one; itself if it can only be a bug of ours (a text that is no SQL)."""
     if isinstance(error, asyncpg.PostgresError):

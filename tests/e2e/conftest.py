@@ -1,13 +1,16 @@
 """Fixtures of the end-to-end tests: a server a module, its people, and what is measured and kept on the way."""
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.e2e import backend as local
-from tests.e2e.client import Caller
+from tests.e2e.agents import ReferenceAgent, Unit, reference_agent
+from tests.e2e.client import Caller, Watching, watch_stream, watch_websocket
 from tests.e2e.evidence import Evidence
+from tests.e2e.outages import Site, running_site
 from tests.e2e.server import Server, running_server
 
 LAST = "test_scrub.py"
@@ -40,6 +43,41 @@ def ada(server: Server) -> Caller:
 def backend() -> Iterator[local.Backend]:
     with local.serving() as backend:
         yield backend
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory, evidence: Evidence) -> Iterator[Site]:
+    """For all tests of outages: making a cluster and starting all of it takes seconds."""
+    # Agents come again and again here, more often than a good one does.
+    settings = ("relay.reconnects_burst=1000", "relay.reconnects_per_minute=10000")
+    with running_site(tmp_path_factory.mktemp("site"), evidence, *settings) as site:
+        yield site
+
+
+@pytest.fixture(scope="session")
+def connected(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Unit, ReferenceAgent]]:
+    """A unit of the site, with pictures and sockets that are watched over every outage."""
+    folder = tmp_path_factory.mktemp("agent")
+    with (
+        local.serving() as backend,
+        reference_agent(site.server, site.known, folder, backend.url) as (unit, agent),
+    ):
+        yield unit, agent
+        agent.stop(signal.SIGKILL)
+
+
+@pytest.fixture(scope="session")
+def site_unit(connected: tuple[Unit, ReferenceAgent]) -> Unit:
+    return connected[0]
+
+
+@pytest.fixture(scope="session")
+def watching(site_unit: Unit) -> list[Watching]:
+    """A camera and a socket over the unit, open all the time."""
+    return [
+        watch_stream(site_unit.owner, site_unit.path("/mjpeg")),
+        watch_websocket(site_unit.owner, site_unit.path("/ws")),
+    ]
 
 
 @pytest.fixture

@@ -111,6 +111,12 @@ class PostgresServer:
             text,
         )
 
+    def give(self, folder: Path) -> None:
+        """The folder becomes the server's own."""
+        if self._is_root:
+            os.chown(folder, NOBODY, NOBODY)
+        folder.chmod(0o700)
+
     def log_text(self) -> str:
         return (self._folder.path / "log").read_text(errors="replace")
 

@@ -19,7 +19,6 @@ from visiona.stores.postgres_address import PostgresAddress
 from visiona.stores.sql import postgres_migrate
 from visiona.stores.sql.columns import from_texts
 from visiona.stores.sql.migrate import CREATE_LEDGER, READ_LEDGER, Applied, Migration
-from visiona.stores.sql.postgres_connect import server_count
 from visiona.stores.sql.postgres_errors import DRIVER_ERRORS, translated
 
 T = TypeVar("T")
@@ -64,9 +63,13 @@ class PostgresEnd:
 
     def batches(self, table: Table) -> Iterator[list[Row]]:
         texts = [place for place, kind in enumerate(table.kinds) if kind is Kind.TEXTS]
-        cursor = self._ask(self._cursor, table.select)
-        while records := self._ask(cursor.fetch, BATCH_ROWS):
+        # A cursor of SQL's: the driver's own cannot be closed, and an open one keeps later steps from the table. Its
+        # name is the table's, for the driver remembers of each text what it returns.
+        cursor = f"copying_{table.name}"
+        self._ask(self._connection.execute, f"DECLARE {cursor} NO SCROLL CURSOR FOR {table.select}")
+        while records := self._ask(self._connection.fetch, f"FETCH {BATCH_ROWS} FROM {cursor}"):
             yield [_from_postgres(list(record), texts) for record in records]
+        self._ask(self._connection.execute, f"CLOSE {cursor}")
 
     def promised(self, table: Table) -> Digest | None:
         return None
@@ -102,8 +105,6 @@ class PostgresEnd:
         self._ask(self._connection.execute, f"ANALYZE {', '.join(names)}")
 
     def commit(self) -> None:
-        if self._ask(server_count, self._connection):
-            raise in_use(self.name)
         try:
             self._ask(self._connection.execute, "COMMIT")
         except StoreUnavailable as error:
@@ -111,9 +112,6 @@ class PostgresEnd:
                 f"{error} at the very end; whether the rows are there is not known",
                 advice="look with `visiona user list`; where they are not, do it again",
             ) from error
-
-    async def _cursor(self, sql: str) -> asyncpg.cursor.Cursor:
-        return await self._connection.cursor(sql)
 
     async def _copy(self, table: Table, records: Sequence[Row]) -> None:
         await self._connection.copy_records_to_table(table.name, records=records, columns=table.column_names)
@@ -144,11 +142,6 @@ class PostgresEnd:
             if isinstance(known, StoreUnavailable):
                 raise StoreUnavailable(f"{known} ({self.name})", advice=known.advice) from error
             raise
-
-
-def in_use(name: str) -> CopyRefused:
-    """Servers of ours are connected."""
-    return CopyRefused(f"a server uses {name}; stop it first", code="IN_USE")
 
 
 def _from_postgres(cells: list[Cell], texts: Sequence[int]) -> Row:

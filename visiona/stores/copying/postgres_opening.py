@@ -8,7 +8,7 @@ import trio
 
 from visiona.stores.asyncio_guest import AsyncioGuest
 from visiona.stores.copying.errors import CopyRefused
-from visiona.stores.copying.postgres_end import PostgresEnd, in_use
+from visiona.stores.copying.postgres_end import PostgresEnd
 from visiona.stores.opening_postgres import naming
 from visiona.stores.postgres_address import PostgresAddress
 from visiona.stores.sql.postgres_connect import COMMAND, check_server, connector, server_count
@@ -45,10 +45,10 @@ async def postgres_target(address: PostgresAddress, guest: AsyncioGuest) -> Asyn
     """
     async with _connected(address, guest, _WRITE) as connection:
         with naming(address):
-            # Nobody migrates meanwhile, and nobody else restores.
+            # Nobody else restores or migrates meanwhile; a server that starts waits for one or the other lock.
             await guest.run(connection.execute, f"SELECT pg_advisory_xact_lock({LOCK})")
             if await guest.run(server_count, connection):
-                raise in_use(str(address))
+                raise CopyRefused(f"a server uses {address}; stop it first", code="IN_USE")
         yield PostgresEnd(connection, address, guest)
 
 

@@ -1,0 +1,109 @@
+"""What is left by a restore or a move that is killed: nothing, or everything; and doing it again mends the first."""
+
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from visiona.stores.copying.moving import move_to_postgres
+from visiona.stores.settings import StoreSettings
+
+from tests.stores.copying.dying import MOMENTS
+from tests.stores.copying.sample import dump, filled_with_many
+from tests.stores.copying.test_backup import backed_up, restored
+from tests.stores.copying.watching import Watching
+from tests.support.servers.postgres import NamedPostgres, PostgresServer
+
+ROWS = 5000
+
+# Restoring takes some 60 steps here: a third to read the file, one to put the rows, one to read them again.
+STEPS = ("1", "15", "24", "38", "45", "57")
+
+
+def killed(*arguments: object) -> bool:
+    """Whether it died of the signal; the moments of a copy come all, so anything else is a fault of the test."""
+    program = [sys.executable, "-m", "tests.stores.copying.dying", *map(str, arguments)]
+    done = subprocess.run(program, check=False, capture_output=True, text=True, timeout=15)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    return True
+
+
+def rows_in_file(file: Path) -> int:
+    with closing(sqlite3.connect(file)) as connection:
+        assert connection.execute("PRAGMA quick_check").fetchone() == ("ok",)
+        tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+        return connection.execute("SELECT count(*) FROM device_events").fetchone()[0] if tables else 0
+
+
+def rows_in_database(server: PostgresServer | NamedPostgres, url: str) -> int:
+    database = urlsplit(url).path.removeprefix("/")
+    if server.sql("SELECT to_regclass('device_events') IS NULL", database) == "t":
+        return 0
+    return int(server.sql("SELECT count(*) FROM device_events", database))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(40)
+async def test_a_restore_that_is_killed_leaves_nothing_or_everything(tmp_path: Path) -> None:
+    old, new = await filled_with_many(tmp_path / "old", ROWS), StoreSettings(None, tmp_path / "new")
+    await backed_up(old, tmp_path / "file.zip")
+    events = rows_in_file(old.database_file)
+    for moment in (*STEPS, *MOMENTS):
+        assert killed("restore", moment, tmp_path)
+        is_done = moment == "committed"
+        assert rows_in_file(new.database_file) == (events if is_done else 0)
+        if not is_done:
+            # It does not know that it was killed before.
+            assert killed("restore", moment, tmp_path)
+    assert dump(new.database_file) == dump(old.database_file)
+    assert (new.state_dir / "session.key").read_bytes() == b"sealing\n"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(40)
+async def test_a_restore_in_place_of_another_that_is_killed_keeps_the_other(tmp_path: Path) -> None:
+    old = await filled_with_many(tmp_path / "old", ROWS)
+    await backed_up(old, tmp_path / "file.zip")
+    new = await filled_with_many(tmp_path / "new", 100)
+    before = dump(new.database_file)
+    for moment in ("30", "50", "keys", "commit"):
+        assert killed("restore", moment, tmp_path, "--replace")
+        assert dump(new.database_file) == before
+    await restored(new, tmp_path / "file.zip", replaces=True)
+    assert dump(new.database_file) == dump(old.database_file)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(60)
+async def test_a_restore_into_postgresql_that_is_killed_leaves_nothing_or_everything(
+    tmp_path: Path, postgres_server: PostgresServer | NamedPostgres
+) -> None:
+    old, url = await filled_with_many(tmp_path / "old", ROWS), postgres_server.create_database()
+    await backed_up(old, tmp_path / "file.zip")
+    events = rows_in_file(old.database_file)
+    for moment in (*STEPS, *MOMENTS):
+        assert killed("restore", moment, tmp_path, url)
+        assert rows_in_database(postgres_server, url) == (events if moment == "committed" else 0)
+    assert (tmp_path / "new" / "session.key").read_bytes() == b"sealing\n"
+    await backed_up(StoreSettings(url, tmp_path / "new"), tmp_path / "again.zip")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(60)
+async def test_a_move_that_is_killed_leaves_nothing_or_everything(
+    tmp_path: Path, postgres_server: PostgresServer | NamedPostgres
+) -> None:
+    old, url = await filled_with_many(tmp_path / "old", ROWS), postgres_server.create_database()
+    before, events = dump(old.database_file), rows_in_file(old.database_file)
+    for moment in ("1", "10", "19", "30", "commit"):
+        assert killed("move", moment, tmp_path, url)
+        assert rows_in_database(postgres_server, url) == 0
+        assert dump(old.database_file) == before
+    assert killed("move", "committed", tmp_path, url)
+    assert rows_in_database(postgres_server, url) == events
+    another = StoreSettings(postgres_server.create_database(), tmp_path)
+    await move_to_postgres(old, another.postgres, Watching())

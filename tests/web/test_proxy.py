@@ -7,6 +7,7 @@ import h11
 import pytest
 import trio
 import trio.testing
+from visiona.domain.access import Via
 from visiona.domain.causes import Cause
 from visiona.domain.devices import Accelerator
 from visiona.tunnel.byte_stream import TunnelStream
@@ -211,6 +212,21 @@ async def test_h09_h10_a_device_can_neither_set_our_cookie_nor_speak_for_our_ori
     assert rig.base in answer.headers["set-cookie"]
     assert "visiona_session" not in answer.headers["set-cookie"]
     assert "Domain" not in answer.headers["set-cookie"]
+
+
+async def test_h10_a_picture_that_asks_for_a_password_is_only_not_there(
+    layer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.web.device_rig.ACTOR", replace(ACTOR, via=Via.SESSION))
+    device = answering(
+        b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nWWW-Authenticate: Basic realm=visiona\r\n\r\n"
+    )
+    async with open_rig(layer, device) as rig:
+        client = await rig.connect()
+        picture = await client.ask(rig.request("GET ~/cam", "Sec-Fetch-Mode: no-cors"))
+        page = await client.ask(rig.request("GET ~/cam", "Sec-Fetch-Mode: navigate"))
+    assert (picture.status, picture.headers.get("www-authenticate")) == (401, None)
+    assert (page.status, page.headers["www-authenticate"]) == (401, "Basic realm=visiona")
 
 
 async def test_a_request_id_comes_back_and_reaches_the_device(layer: str) -> None:

@@ -7,6 +7,7 @@ import trio
 from visiona.domain.errors import VisionaError
 from visiona.relay.passthrough import Farewell, close_code
 from visiona.web.access_log import BROKEN_OFF, CLIENT_LEFT, LEFT, log_access
+from visiona.web.challenges import without_challenges
 from visiona.web.door_output import Output
 from visiona.web.pages import answer_to
 from visiona.web.proxy_access import Allowed
@@ -97,6 +98,7 @@ class DoorAnswer:
         """Writes the head as this client can read it."""
         self._status = head.status
         self._agent_seconds = trio.current_time() - self._started_at
+        head = without_challenges(head, self._head, self._allowed.actor)
         if head.status == 101:
             self.is_pipe = self.is_endless = True
             self._farewell = Farewell()

@@ -6,6 +6,7 @@ from visiona.domain.errors import Invalid
 from visiona.relay.exchange import Exchange
 from visiona.tunnel.errors import TunnelError
 from visiona.web.access_log import BROKEN_OFF, CLIENT_LEFT, LEFT, log_access
+from visiona.web.challenges import without_challenges
 from visiona.web.door_answer import ENDLESS_TYPES
 from visiona.web.door_handover import BREAK_STREAM
 from visiona.web.pages import answer_to
@@ -97,7 +98,7 @@ class HttpExchange:
         status = 0
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._upload, exchange, nursery.cancel_scope)
-            status = await self._deliver(exchange, crossing)
+            status = await self._deliver(exchange, allowed, crossing)
             nursery.cancel_scope.cancel()
         if not status:
             self._ended = LEFT
@@ -130,13 +131,14 @@ class HttpExchange:
             return await self._receive()
         return None
 
-    async def _deliver(self, exchange: Exchange, crossing: Crossing) -> int:
+    async def _deliver(self, exchange: Exchange, allowed: Allowed, crossing: Crossing) -> int:
         inbox = self._inbox
         while inbox.head is None:
             if inbox.error is not None:
                 return await self._refuse(inbox.error, crossing)
             await inbox.wait_something()
-        await self._send_head(inbox.head, exchange, crossing)
+        head = without_challenges(inbox.head, self._head, allowed.actor)
+        await self._send_head(head, exchange, crossing)
         while True:
             while data := inbox.take():
                 if not await self._send_piece(data):

@@ -19,6 +19,7 @@ from visiona.relay.exchange import Exchange
 from visiona.relay.passthrough import INTERNAL_ERROR, close_code
 from visiona.tunnel.errors import TunnelError
 from visiona.web.access_log import log_access
+from visiona.web.challenges import without_challenges
 from visiona.web.proxy_access import Allowed, check_origin
 from visiona.web.proxy_answer import Inbox, Message, Receive, Send
 from visiona.web.proxy_crossing import crossing_of, not_opened
@@ -78,7 +79,8 @@ class WebSocketBridge:
             if head.status == 101:
                 await self._bridge(exchange)
             else:
-                await self._refused_by_device(exchange, head, crossing)
+                shown = without_challenges(head, self._head, allowed.actor)
+                await self._refused_by_device(exchange, shown, crossing)
         finally:
             self._parts.endless.pop(exchange, None)
             exchange.leave()

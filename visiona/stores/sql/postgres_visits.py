@@ -138,16 +138,21 @@ class PostgresVisits:
             self._note_silence(began)
 
     def _note_silence(self, began: float) -> None:
-        if self._outage.waited_in_vain(began, asyncio.get_running_loop().time()):
+        now = asyncio.get_running_loop().time()
+        if self._outage.waited_in_vain(began, now):
             self.pool.forget()
             _log.warning("the database does not answer; nobody is sent there until it does")
+            # At once: if it was only slow, hardly anybody is refused.
+            self._probe_if_due(now)
 
     def _refuse_if_out(self, now: float) -> None:
-        if not self._outage.is_out:
-            return
+        if self._outage.is_out:
+            self._probe_if_due(now)
+            raise StoreUnavailable("the database does not answer", retry_after_seconds=RETRY_SECONDS)
+
+    def _probe_if_due(self, now: float) -> None:
         if self._outage.begin_probe(now):
             self._probe = asyncio.ensure_future(self._try_again())
-        raise StoreUnavailable("the database does not answer", retry_after_seconds=RETRY_SECONDS)
 
     async def _try_again(self) -> None:
         """One probe: whoever is let in was heard."""

@@ -3,11 +3,12 @@
 import contextlib
 from collections.abc import AsyncIterator
 
-from visiona.stores.asyncio_guest import open_guest
+from visiona.stores.asyncio_guest import AsyncioGuest, open_guest
 from visiona.stores.interfaces import Stores
 from visiona.stores.memory.engine import MemoryStores
 from visiona.stores.opening_postgres import open_postgres, postgres_down, postgres_status, postgres_up
 from visiona.stores.opening_sqlite import open_sqlite, sqlite_down, sqlite_status, sqlite_up
+from visiona.stores.redis.stores import open_redis
 from visiona.stores.settings import StoreSettings
 from visiona.stores.sql.migrate import SchemaStatus
 
@@ -15,6 +16,8 @@ from visiona.stores.sql.migrate import SchemaStatus
 @contextlib.asynccontextmanager
 async def open_stores(settings: StoreSettings, *, exclusive: bool) -> AsyncIterator[Stores]:
     """Opens the stores, brings their schema up to date, closes them at the end.
+
+    A Redis that is down does not matter here: what needs it is refused until it comes.
 
     Args:
         settings: must have passed `check()`.
@@ -28,15 +31,24 @@ async def open_stores(settings: StoreSettings, *, exclusive: bool) -> AsyncItera
         StoreUnavailable: it cannot be opened.
     """
     async with contextlib.AsyncExitStack() as opened:
-        if settings.is_memory:
-            stores: Stores = MemoryStores()
-        elif settings.is_postgres:
+        guest = None
+        if settings.is_postgres or settings.redis.url is not None:
             guest = await opened.enter_async_context(open_guest())
-            stores = await opened.enter_async_context(open_postgres(settings, guest, exclusive=exclusive))
-        else:
-            file = open_sqlite(settings.database_file, settings.synchronous, exclusive=exclusive)
-            stores = await opened.enter_async_context(file)
+        stores = await opened.enter_async_context(_database(settings, guest, exclusive=exclusive))
+        if guest is not None and settings.redis.url is not None:
+            beside = open_redis(settings.redis, guest, stores, listens=exclusive)
+            stores = await opened.enter_async_context(beside)
         yield stores
+
+
+def _database(
+    settings: StoreSettings, guest: AsyncioGuest | None, *, exclusive: bool
+) -> contextlib.AbstractAsyncContextManager[Stores]:
+    if settings.is_memory:
+        return contextlib.nullcontext(MemoryStores())
+    if guest is not None and settings.is_postgres:
+        return open_postgres(settings, guest, exclusive=exclusive)
+    return open_sqlite(settings.database_file, settings.synchronous, exclusive=exclusive)
 
 
 async def schema_status(settings: StoreSettings) -> SchemaStatus | None:

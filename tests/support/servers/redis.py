@@ -84,6 +84,11 @@ class RedisServer:
             connection.sendall(_encoded(*words))
             return connection.recv(65536)
 
+    @property
+    def folder(self) -> Path:
+        """Where it writes."""
+        return self._folder.path
+
     def log_text(self) -> str:
         return (self._folder.path / "log").read_text(errors="replace")
 

@@ -20,6 +20,8 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
+WRITE = Script("sessions", "write")
+
 
 class RedisClient:
     """One Redis. Close it.
@@ -39,6 +41,7 @@ class RedisClient:
         self._probe: asyncio.Task[None] | None = None
         self._trouble: str | None = None
         self._advice: str | None = None
+        self._has_refused = False
 
     async def run(self, script: Script, *words: str | int) -> Answer:
         """Runs a script; the first word that it sees is the prefix of our keys.
@@ -53,10 +56,16 @@ class RedisClient:
         return await self._within_deadline(lambda: self._pool.ask(words))
 
     async def ping(self) -> str | None:
-        """Raises StoreUnavailable unless it answers and is no replica by now; gives what should be known of it."""
+        """Raises StoreUnavailable unless it answers and is no replica by now; gives what should be known of it.
+
+        After something was refused, a write is tried until one succeeds: a full Redis answers questions.
+        """
 
         async def look() -> str | None:
             await self._pool.ask(["PING"])
+            if self._has_refused:
+                await self._run(WRITE, ())
+                self._has_refused = False
             if is_of_replica(await self._pool.ask(["HELLO"])):
                 raise NotPrimary
             try:
@@ -90,7 +99,10 @@ class RedisClient:
             async with asyncio.timeout(seconds + self._seconds):
                 found = await converse(self._ear, words)
         except DRIVER_ERRORS as error:
-            raise translated(error) or error from error
+            # Also where it is a bug: an alarm clock that does not ring must not end the server.
+            known = translated(error)
+            self._say(error, known)
+            raise known or StoreUnavailable("Redis does not tell what is new") from error
         return {name.decode().removeprefix(self._prefix): rows[-1][0].decode() for name, rows in found or []}
 
     async def close(self) -> None:
@@ -119,35 +131,40 @@ class RedisClient:
             async with asyncio.timeout(self._seconds):
                 answer = await deed()
         except DRIVER_ERRORS as error:
-            await self._conclude(error, began)
             known = translated(error)
+            await self._conclude(error, known, began)
             if known is None:
                 raise
             raise known from error
         self._heard()
         return answer
 
-    async def _conclude(self, error: BaseException, began: float) -> None:
-        """What an error says about the server; a line for whoever has to mend it, one for each trouble."""
-        code = code_of(error)
+    async def _conclude(self, error: BaseException, known: StoreUnavailable | None, began: float) -> None:
+        """What an error says about the server."""
+        self._has_refused |= known is not None and isinstance(error, ResponseError)
         if isinstance(error, TimeoutError):
             await self._pool.forget()
             if self._outage.waited_in_vain(began, asyncio.get_running_loop().time()):
-                log.warning("Redis does not answer; nobody is sent there until it does")
+                log.warning("Redis: nobody is sent there until it answers")
         else:
             self._outage.heard(asyncio.get_running_loop().time())
         if is_replica(error):
             await self._pool.forget()
+        self._say(error, known)
+
+    def _say(self, error: BaseException, known: StoreUnavailable | None) -> None:
+        """A line for whoever has to mend it, one for each trouble."""
+        code = code_of(error)
         if code != self._trouble:
             self._trouble = code
-            why = str(translated(error) or "a bug")
-            log.warning("Redis cannot be asked", extra={"why": why, "code": code, "detail": str(error)})
+            log.warning("Redis: %s", known or "a bug", extra={"code": code, "detail": str(error)})
 
     def _heard(self) -> None:
         self._outage.heard(asyncio.get_running_loop().time())
-        if self._trouble is not None:
+        # Reads still work where nothing can be kept: then all is not well.
+        if self._trouble is not None and not self._has_refused:
             self._trouble = None
-            log.warning("Redis can be asked again")
+            log.warning("Redis: all is well again")
 
     def _refuse_if_out(self, now: float) -> None:
         if not self._outage.is_out:

@@ -54,6 +54,7 @@ _WORDS = {
     "MISCONF": ("Redis cannot write its data to the disk, and so takes no changes", 30),
     "BUSY": ("Redis is busy with a script of somebody else's", 5),
     "NOREPLICAS": ("Redis has too few replicas, and so takes no changes", 5),
+    "UNBLOCKED": _REPLICA,
     "CLUSTERDOWN": _CLUSTER,
     "MOVED": _CLUSTER,
     "CROSSSLOT": _CLUSTER,

@@ -71,6 +71,7 @@ class RedisSessions:
             to_micros(session.absolute_expires_at),
             from_session(session),
             MAX_SESSIONS_PER_USER,
+            secrets.token_hex(8),
         )
         if not is_new:
             raise StoreConflict("there is such a session already", about="session")
@@ -118,7 +119,7 @@ class RedisSessions:
     async def ends_after(self, position: str) -> Ends:
         """See sessions.SessionStore.ends_after. A position is the memory's name and an entry's id."""
         known, _, last = position.partition("/")
-        name, rows = await self._link.run(ENDS, known, secrets.token_hex(8), last, _BATCH)
+        name, rows = await self._link.run(ENDS, known, last, _BATCH)
         generation = name.decode()
         is_lost = known not in {_NOTHING, generation}
         if rows:

@@ -1,4 +1,4 @@
--- id, hash, user, subject, sid, created, seen, idle, absolute, data, most of a user -> 1, or 0 where it is there already
+-- id, hash, user, subject, sid, created, seen, idle, absolute, data, most of a user, a name -> 1, or 0 where it is there already
 
 local id, created, seen = ARGV[2], ARGV[7], ARGV[8]
 local about = { hash = ARGV[3], user = ARGV[4], subject = ARGV[5], sid = ARGV[6] }
@@ -14,6 +14,7 @@ for number = 1, #others - most + 1 do
   finish(others[number], created)
 end
 
+redis.call('SET', GENERATION, ARGV[13], 'NX')
 redis.call('HSET', session(id), 'hash', about.hash, 'user', about.user, 'subject', about.subject, 'sid', about.sid,
   'seen', seen, 'idle', idle, 'absolute', absolute, 'data', data)
 redis.call('SET', by_hash(about.hash), id)

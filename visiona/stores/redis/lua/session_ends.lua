@@ -1,13 +1,8 @@
--- generation, name for a new one, last entry or '', limit -> generation, entries
--- The generation tells whether this is still the same memory: it is gone after a flush, and is named anew.
+-- generation, last entry or '', limit -> generation or '', entries
 
-local generation = redis.call('GET', P .. 'generation')
-if not generation then
-  generation = ARGV[3]
-  redis.call('SET', P .. 'generation', generation)
-end
+local generation = redis.call('GET', GENERATION) or ''
 local from = '-'
-if generation == ARGV[2] and ARGV[4] ~= '' then
-  from = '(' .. ARGV[4]
+if generation == ARGV[2] and ARGV[3] ~= '' then
+  from = '(' .. ARGV[3]
 end
-return { generation, redis.call('XRANGE', ENDED, from, '+', 'COUNT', ARGV[5]) }
+return { generation, redis.call('XRANGE', ENDED, from, '+', 'COUNT', ARGV[4]) }

@@ -7,6 +7,9 @@ local ENDS = P .. 'session-ends'
 local ENDED = P .. 'ended'
 local KEPT_ENDED = 10000
 
+-- Names this memory from the first session on: after a flush the name is gone, and the next one is another.
+local GENERATION = P .. 'generation'
+
 local function digits(number)
   return string.format('%.0f', number)
 end

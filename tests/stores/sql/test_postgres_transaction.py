@@ -7,9 +7,10 @@ from visiona.stores.sql.postgres_transaction import NOTICES_LOCK, AsksAgain, Pos
 class FakeConnection:
     """Answers every question with one row, or with the error it was given."""
 
-    def __init__(self, error: Exception | None = None) -> None:
+    def __init__(self, error: Exception | None = None, status: str = "UPDATE 3") -> None:
         self.asked: list[tuple[object, ...]] = []
         self._error = error
+        self._status = status
 
     async def fetchrow(self, sql: str, *values: object) -> tuple[int]:
         self.asked.append((sql, *values))
@@ -19,7 +20,7 @@ class FakeConnection:
 
     async def execute(self, sql: str, *values: object) -> str:
         await self.fetchrow(sql, *values)
-        return "UPDATE 3"
+        return self._status
 
     async def executemany(self, sql: str, rows: object) -> None:
         await self.fetchrow(sql, rows)
@@ -31,9 +32,12 @@ def a_transaction(
     return PostgresTransaction(connection, lambda: None, may_write=may_write, is_single=is_single)
 
 
-async def test_the_count_of_rows_is_read_from_what_the_server_says() -> None:
-    connection = FakeConnection()
-    assert await a_transaction(connection).execute("UPDATE t SET x = $1", 5) == 3
+@pytest.mark.parametrize(
+    ("status", "count"), [("UPDATE 3", 3), ("INSERT 0 1", 1), ("DELETE 0", 0), ("CREATE TABLE", 0)]
+)
+async def test_the_count_of_rows_is_read_from_what_the_server_says(status: str, count: int) -> None:
+    connection = FakeConnection(status=status)
+    assert await a_transaction(connection).execute("UPDATE t SET x = $1", 5) == count
     assert connection.asked == [("UPDATE t SET x = $1", 5)]
 
 

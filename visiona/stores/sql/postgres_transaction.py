@@ -58,7 +58,8 @@ class PostgresTransaction:
 
     async def execute(self, sql: str, *values: Value) -> int:
         status: str = await self._ask(self._connection.execute, sql, values)
-        return int(status.rpartition(" ")[2])
+        count = status.rpartition(" ")[2]
+        return int(count) if count.isdigit() else 0
 
     async def execute_many(self, sql: str, rows: Sequence[tuple[Value, ...]]) -> None:
         # One way there and back, however many rows.

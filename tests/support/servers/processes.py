@@ -78,9 +78,12 @@ class ServerProcess:
         self._signal(signal.SIGCONT)
 
     def kill(self) -> None:
-        """Ends it and its children at once, unasked."""
-        self._signal(signal.SIGKILL)
+        """Ends it and its children at once, unasked; returns when all of them are gone."""
+        pids = self._signal(signal.SIGKILL)
         self._wait()
+        deadline = time.monotonic() + 5
+        while any(_is_alive(pid) for pid in pids) and time.monotonic() < deadline:
+            time.sleep(0.005)  # noqa: TID251  what they hold must be free for the next
 
     def stop(self, how: int = signal.SIGTERM) -> None:
         """Ends it as an operator does."""
@@ -93,15 +96,23 @@ class ServerProcess:
                 self.kill()
         self._wait()
 
-    def _signal(self, number: int) -> None:
+    def _signal(self, number: int) -> list[int]:
+        """Signals all of it; gives the children's ids."""
+        if self._process is None:
+            return []
+        leader = self._process.pid
+        if self.is_running:
+            # It must have no more children while they are looked for.
+            os.kill(leader, number if number == signal.SIGCONT else signal.SIGSTOP)
         # PostgreSQL puts each of its processes into a session of its own, so the group is not all of it. And the
         # leader may be dead and the group not: it is signalled as long as nobody has waited for its leader.
-        if self._process is not None:
-            for pid in _descendants(self._process.pid):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, number)
+        pids = _descendants(leader)
+        for pid in pids:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, number)
+                os.kill(pid, number)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(leader, number)
+        return pids
 
     def _wait(self) -> None:
         if self._process is not None:
@@ -111,19 +122,26 @@ class ServerProcess:
 
 def _descendants(leader: int) -> list[int]:
     """Its children, and theirs."""
-    listed = subprocess.run(
-        ["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True
-    ).stdout
     children: dict[int, list[int]] = {}
-    for line in listed.splitlines():
-        pid, parent = map(int, line.split())
-        children.setdefault(parent, []).append(pid)
+    for pid, parent, _ in _processes():
+        children.setdefault(int(parent), []).append(int(pid))
     found, open_ = [], [leader]
     while open_:
         of_one = children.get(open_.pop(), [])
         found += of_one
         open_ += of_one
     return found
+
+
+def _is_alive(pid: int) -> bool:
+    """Whether it is there and has not only not been waited for yet."""
+    return any(int(one) == pid and not state.startswith("Z") for one, _, state in _processes())
+
+
+def _processes() -> list[list[str]]:
+    order = ["ps", "-A", "-o", "pid=,ppid=,stat="]
+    listed = subprocess.run(order, capture_output=True, text=True, check=True).stdout
+    return [line.split() for line in listed.splitlines()]
 
 
 class ServerFolder:

@@ -21,7 +21,7 @@ from tests.support.servers.postgres import NamedPostgres, PostgresServer
 ROWS = 5000
 
 # Restoring takes some 60 steps here: a third to read the file, one to put the rows, one to read them again.
-STEPS = ("1", "15", "24", "38", "45", "57")
+STEPS = ("15", "24", "38", "57")
 
 
 def killed(*arguments: object) -> bool:
@@ -54,11 +54,7 @@ async def test_a_restore_that_is_killed_leaves_nothing_or_everything(tmp_path: P
     events = rows_in_file(old.database_file)
     for moment in (*STEPS, *MOMENTS):
         assert killed("restore", moment, tmp_path)
-        is_done = moment == "committed"
-        assert rows_in_file(new.database_file) == (events if is_done else 0)
-        if not is_done:
-            # It does not know that it was killed before.
-            assert killed("restore", moment, tmp_path)
+        assert rows_in_file(new.database_file) == (events if moment == "committed" else 0)
     assert dump(new.database_file) == dump(old.database_file)
     assert (new.state_dir / "session.key").read_bytes() == b"sealing\n"
 
@@ -99,7 +95,7 @@ async def test_a_move_that_is_killed_leaves_nothing_or_everything(
 ) -> None:
     old, url = await filled_with_many(tmp_path / "old", ROWS), postgres_server.create_database()
     before, events = dump(old.database_file), rows_in_file(old.database_file)
-    for moment in ("1", "10", "19", "30", "commit"):
+    for moment in ("10", "30", "commit"):
         assert killed("move", moment, tmp_path, url)
         assert rows_in_database(postgres_server, url) == 0
         assert dump(old.database_file) == before

@@ -1,10 +1,11 @@
 import pytest
 from visiona.stores.copying.errors import CopyRefused
-from visiona.stores.copying.rows import Digest, Digesting, from_line, to_lines
+from visiona.stores.copying.rows import Digest, Digesting, from_lines, to_lines
 from visiona.stores.copying.tables import Kind
 
 from tests.stores.copying.sample import HARD_TEXTS
 
+GOOD = b'["a",1,true,["b"]]\n'
 KINDS = (Kind.TEXT, Kind.INTEGER, Kind.BOOLEAN, Kind.TEXTS)
 
 
@@ -13,8 +14,8 @@ def test_a_row_comes_back_as_it_was() -> None:
         row = [text, -(2**63), True, list(HARD_TEXTS)]
         line = to_lines([row])
         assert line.count(b"\n") == 1
-        assert from_line(line, KINDS) == row
-    assert from_line(to_lines([(None,) * 4]), KINDS) == [None] * 4
+        assert from_lines([line, line], KINDS) == [row, row]
+    assert from_lines([to_lines([(None,) * 4])], KINDS) == [[None] * 4]
 
 
 def test_one_and_true_are_not_the_same() -> None:
@@ -24,7 +25,6 @@ def test_one_and_true_are_not_the_same() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        b"",
         b"{}\n",
         b"[1,2]\n",
         b"[",
@@ -37,13 +37,16 @@ def test_one_and_true_are_not_the_same() -> None:
         b'["a",9223372036854775808,true,["b"]]\n',
         b'["a",1,1,["b"]]\n',
         b'["a",1,true,"b"]\n',
+        b'["a",-9223372036854775809,true,["b"]]\n',
+        b'["a",1,true,[null]]\n',
+        b'["a",1,true,["b"]],\n',
         b'["a",1,true,[1]]\n',
         b"\xff\n",
     ],
 )
 def test_what_is_no_row_of_the_table_is_refused(line: bytes) -> None:
     with pytest.raises(CopyRefused) as caught:
-        from_line(line, KINDS)
+        from_lines([GOOD, line], KINDS)
     assert caught.value.code == "BACKUP_DAMAGED"
 
 

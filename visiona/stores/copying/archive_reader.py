@@ -15,7 +15,7 @@ from pathlib import Path
 from visiona.stores.copying import manifest
 from visiona.stores.copying.errors import CopyRefused, damaged
 from visiona.stores.copying.loading import source_tables
-from visiona.stores.copying.rows import BATCH_ROWS, Digest, Row, from_line
+from visiona.stores.copying.rows import BATCH_ROWS, Digest, Row, from_lines
 from visiona.stores.copying.tables import Table
 from visiona.stores.errors import SchemaMismatch
 from visiona.stores.sql.migrate import Applied
@@ -60,8 +60,8 @@ class Archive:
         kinds = table.kinds
         with _telling(table.name), self._archive.open(f"tables/{table.name}.ndjson") as member:
             lines = iter(lambda: member.readline(MAX_LINE_BYTES), b"")
-            while rows := [from_line(line, kinds) for line in islice(lines, BATCH_ROWS)]:
-                yield rows
+            while batch := list(islice(lines, BATCH_ROWS)):
+                yield from_lines(batch, kinds)
 
     def state_files(self) -> Mapping[str, bytes]:
         """The files of the state directory, by their names."""

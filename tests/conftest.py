@@ -1,15 +1,17 @@
 """What every folder of tests shares."""
 
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from visiona.stores.settings import NO_REDIS, RedisSettings
 
 from tests.interop import gobuild
 from tests.support.databases import SharedDatabase
-from tests.support.engines import Place
+from tests.support.engines import PATIENCE_SECONDS, Place
 from tests.support.servers.postgres import NamedPostgres, PostgresServer
 from tests.support.servers.redis import RedisServer
 from tests.support.side_loop import SideLoop
@@ -48,11 +50,15 @@ def engine() -> str:
 @pytest.fixture
 def place(engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> Place:
     """Where a test's stores keep what they are given; empty."""
-    if not engine.startswith("postgres"):
-        return Place(engine, tmp_path, None)
-    database: SharedDatabase = request.getfixturevalue("shared_database")
-    database.empty()
-    return Place(engine, tmp_path, database)
+    database: SharedDatabase | None = None
+    if engine.startswith("postgres"):
+        database = request.getfixturevalue("shared_database")
+        database.empty()
+    redis = NO_REDIS
+    if engine.endswith("+redis"):
+        url, prefix = request.getfixturevalue("redis_url"), f"test-{secrets.token_hex(8)}:"
+        redis = RedisSettings(url, timeout_seconds=PATIENCE_SECONDS, key_prefix=prefix)
+    return Place(engine, tmp_path, database, redis)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """Every engine that stores can run on, opened for a test."""
 
 import contextlib
+import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +9,10 @@ from typing import cast
 
 from visiona.stores.asyncio_guest import AsyncioGuest
 from visiona.stores.interfaces import Stores
+from visiona.stores.memory.engine import MemoryStores
+from visiona.stores.memory.tables import Table
 from visiona.stores.opening import open_stores
-from visiona.stores.settings import StoreSettings
+from visiona.stores.settings import NO_REDIS, RedisSettings, StoreSettings
 from visiona.stores.sql.postgres import PostgresEngine, PostgresStores
 from visiona.stores.sql.postgres_connect import SERVER, connector
 
@@ -19,6 +22,9 @@ DATABASES = ("memory", "sqlite", "postgres")
 
 ENGINES = (*DATABASES, "postgres-asyncio")
 """The last one is the same engine as the one before, on a plain asyncio loop."""
+
+WITH_REDIS = ("sqlite+redis", "postgres+redis")
+"""A database, and people's sessions beside it."""
 
 PATIENCE_SECONDS = 30.0
 """For one operation: a machine that is busy with other tests is no fault."""
@@ -30,18 +36,35 @@ class Place:
 
     Attributes:
         database: an empty one, for the engines that need one.
+        redis: likewise, with a prefix of the test's own.
     """
 
     engine: str
     folder: Path
-    database: SharedDatabase | None
+    database: SharedDatabase | None = None
+    redis: RedisSettings = NO_REDIS
 
     @property
     def settings(self) -> StoreSettings:
         url = self.database.url if self.database is not None else None
         return StoreSettings(
-            "memory:" if self.engine == "memory" else url, self.folder, timeout_seconds=PATIENCE_SECONDS
+            "memory:" if self.engine == "memory" else url,
+            self.folder,
+            timeout_seconds=PATIENCE_SECONDS,
+            redis=self.redis,
         )
+
+
+def contents(place: Place, stores: Stores) -> dict[str, list[object]]:
+    """Everything that is kept, to be compared with what is kept later."""
+    if place.database is not None:
+        return {**place.database.contents()}
+    if isinstance(stores, MemoryStores):
+        tables = {name: each for name, each in vars(stores._state).items() if isinstance(each, Table)}
+        return {name: sorted(each.rows(), key=repr) for name, each in tables.items()}
+    with contextlib.closing(sqlite3.connect(place.settings.database_file)) as connection:
+        names = [row[0] for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+        return {name: connection.execute(f"SELECT * FROM {name} ORDER BY 1, 2").fetchall() for name in names}
 
 
 @contextlib.asynccontextmanager

@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 import pytest
 from visiona.stores.interfaces import Stores
 
-from tests.support.engines import ENGINES, Place, opened
+from tests.support.engines import ENGINES, WITH_REDIS, Place, opened
 from tests.support.nouns import Home, a_home
 
 
-@pytest.fixture(params=ENGINES)
+@pytest.fixture(params=[*ENGINES, *WITH_REDIS])
 def engine(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     return name

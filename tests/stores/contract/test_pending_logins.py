@@ -6,7 +6,9 @@ from visiona.domain.sessions import MAX_PENDING_PER_BROWSER, PENDING_LOGIN_TTL, 
 from visiona.stores import kept_sessions
 from visiona.stores.errors import StoreConflict
 from visiona.stores.interfaces import Stores
+from visiona.stores.redis import pending_logins
 
+from tests.support.engines import ENGINES
 from tests.support.nouns import LATER, NOW, new_hash
 
 TICK = timedelta(microseconds=1)
@@ -16,6 +18,12 @@ END = NOW + PENDING_LOGIN_TTL
 def pending(browser: str = "b", number: int = 0) -> PendingLogin:
     at = NOW + number * TICK
     return PendingLogin(new_hash(), browser, "nonce", "verifier", "/devices?x=ü", at, at + PENDING_LOGIN_TTL)
+
+
+def allow(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many attempts of all browsers."""
+    for module in (kept_sessions, pending_logins):
+        monkeypatch.setattr(module, "MAX_PENDING", most)
 
 
 async def kept(stores: Stores, *attempts: PendingLogin) -> list[bool]:
@@ -32,6 +40,7 @@ async def test_a02_an_attempt_is_taken_once_and_as_it_went_in(stores: Stores) ->
     assert await stores.pending_logins.take(attempt.state_hash, "b", NOW) is None
 
 
+@pytest.mark.parametrize("engine", ENGINES)
 async def test_a02_a_row_is_removed_by_one_caller(stores: Stores) -> None:
     attempt = pending()
     await stores.pending_logins.create(attempt)
@@ -75,7 +84,7 @@ async def test_a16_an_eleventh_attempt_of_a_browser_takes_the_place_of_its_first
 async def test_a16_a_flood_of_browsers_pushes_out_the_oldest(
     stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kept_sessions, "MAX_PENDING", 50)
+    allow(50, monkeypatch)
     attempts = [pending(f"b{number}", number) for number in range(120)]
     for attempt in attempts:
         await stores.pending_logins.create(attempt)
@@ -85,7 +94,7 @@ async def test_a16_a_flood_of_browsers_pushes_out_the_oldest(
 async def test_a16_a_newcomer_stays_also_where_the_clock_stands_still(
     stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kept_sessions, "MAX_PENDING", 3)
+    allow(3, monkeypatch)
     for number in range(20):
         attempt = pending(f"b{number}")
         await stores.pending_logins.create(attempt)

@@ -8,6 +8,7 @@ from visiona.domain.sessions import MAX_SESSIONS_PER_USER, UserSession
 from visiona.stores.errors import StoreConflict
 from visiona.stores.interfaces import Stores, Tx
 
+from tests.support.engines import ENGINES
 from tests.support.nouns import LATER, NOW, Home, a_home
 
 NONE = SessionId("none")
@@ -22,8 +23,9 @@ async def create(stores: Stores, *sessions: UserSession) -> None:
 
 
 async def told(stores: Stores) -> list[str]:
-    """Sessions whose end was told."""
-    notices = await stores.read(lambda tx: tx.notices.after(0, 1000))
+    """Sessions whose end was told, wherever that is told."""
+    kept = await stores.read(lambda tx: tx.notices.after(0, 1000))
+    notices = [*kept, *(await stores.sessions.ends_after("")).notices]
     assert all(notice.kind is NoticeKind.SESSION_ENDED for notice in notices)
     return [notice.subject for notice in notices]
 
@@ -92,6 +94,16 @@ async def test_a13_a_session_that_is_over_is_not_used_back_to_life(stores: Store
     assert await stores.sessions.touch("none", NOW) is None
 
 
+async def test_a13_a_use_that_is_noted_late_takes_nothing_away(stores: Stores, home: Home) -> None:
+    session = home.session()
+    await create(stores, session)
+    used = await stores.sessions.touch(session.token_hash, LATER)
+    assert await stores.sessions.touch(session.token_hash, NOW) == used
+    assert await stores.sessions.get_or_none(session.token_hash, NOW) == used
+    assert await found(stores, session, IDLE_END) == [True] * 3
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 async def test_a13_of_two_uses_at_once_the_later_one_counts(stores: Stores, home: Home) -> None:
     """Whichever of them is written last."""
     session = home.session()
@@ -106,6 +118,7 @@ async def test_a13_of_two_uses_at_once_the_later_one_counts(stores: Stores, home
     assert await found(stores, session, NOW) == [False] * 3
 
 
+@pytest.mark.parametrize("engine", ENGINES)
 async def test_a_row_is_removed_by_one_caller(stores: Stores, home: Home) -> None:
     session = home.session()
     await create(stores, session)
@@ -203,6 +216,7 @@ async def test_purging_takes_what_is_over_by_either_limit_and_tells_nobody(
     assert await found(stores, live, END) == [True] * 3
 
 
+@pytest.mark.parametrize("engine", ENGINES)
 async def test_a_deed_is_undone_whole_when_it_cannot_be_told(
     stores: Stores, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import TypeVar
 
 import pytest
@@ -22,6 +23,7 @@ from visiona.domain.sessions import MAX_PENDING_PER_BROWSER, PENDING_LOGIN_TTL, 
 from visiona.services import devices, one_time_links, pair_device, tokens, users
 from visiona.services.device_timeline import Connected, Disconnected, record
 from visiona.services.exchange_token import DeviceClaims, Exchanged, exchange
+from visiona.services.housekeeping import KEEP_PAIRING_TOKENS, purge_expired
 from visiona.services.identify import TunnelSession, identify_session_token
 from visiona.services.sign_in import Claims, SignedIn, sign_in
 from visiona.stores import kept_sessions
@@ -187,6 +189,9 @@ async def test_a_link_signs_in_once(stores: Stores, home: Home) -> None:
     assert outcomes(used) == {"done": 1, "Gone": RACERS - 1}
     (user,) = [each for each in used if not isinstance(each, str)]
     assert await users.find_user(stores, home.user.id) == user
+    text = (await one_time_links.mint_sign_in_link(stores, home.user.id, NOW)).text
+    used = await race(*[lambda: redeem(stores, text, None, NOW)] * RACERS)
+    assert outcomes(used) == {"done": 1, "Gone": RACERS - 1}
 
 
 async def test_of_links_that_are_made_at_once_one_works(stores: Stores, home: Home) -> None:
@@ -322,6 +327,27 @@ async def test_t44_batches_about_the_same_devices_do_not_wait_in_a_circle(stores
         assert (
             len(await stores.read(lambda tx, each=each: tx.device_events.list_of_device(each.id, 50))) == 15
         )
+
+
+async def test_housekeeping_and_unpairing_do_not_wait_in_a_circle(stores: Stores, home: Home) -> None:
+    """Old pairing tokens are forgotten while the devices end that they were exchanged for."""
+    late = NOW + KEEP_PAIRING_TOKENS + timedelta(days=1)
+    for _ in range(ROUNDS):
+        found = [home.device() for _ in range(8)]
+        spent = [replace(home.pairing_token(), device_id=each.id, used_at=NOW) for each in found]
+        given = [
+            home.session_token(device, pairing_token_id=token.id)
+            for device, token in zip(found, spent, strict=True)
+        ]
+        await put(stores, *found, *spent, *given)
+        ended = await race(
+            *[lambda each=each: devices.remove_device(stores, each.id, NOW) for each in found],
+            *[lambda: purge_expired(stores, late)] * 2,
+        )
+        assert outcomes(ended) == {"done": len(found) + 2}
+    await purge_expired(stores, late)
+    assert await pair_device.list_pairing_tokens(stores, home.user.id) != []
+    assert await stores.read(lambda tx: tx.pairing_tokens.list_of_user(home.user.id, 1000)) == []
 
 
 async def test_s01_nobody_waits_in_a_circle(stores: Stores, home: Home) -> None:

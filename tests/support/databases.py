@@ -35,6 +35,10 @@ class SharedDatabase:
         """How many circles the server had to break so far."""
         return self.loop.run_sync(self._deadlock_count())
 
+    def contents(self) -> dict[str, list[str]]:
+        """Every row of every table."""
+        return self.loop.run_sync(self._contents())
+
     async def _made(self) -> tuple[asyncpg.Connection, str]:
         connection = await asyncpg.connect(self.url)
         await up(connection, known_migrations())
@@ -51,6 +55,15 @@ class SharedDatabase:
         await self._end_others()
         sql = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
         return int(await self._connection.fetchval(sql))
+
+    async def _contents(self) -> dict[str, list[str]]:
+        # Whoever was cut off may not be gone yet.
+        await self._end_others()
+        names = [row[0] for row in await self._connection.fetch(_TABLES)]
+        rows = {
+            name: await self._connection.fetch(f"SELECT t::text FROM {name} t ORDER BY 1") for name in names
+        }
+        return {name: [row[0] for row in found] for name, found in rows.items()}
 
     async def _end_others(self) -> None:
         await self._connection.execute(f"SELECT pg_terminate_backend(pid, 5000) {_OTHERS}")

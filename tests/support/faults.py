@@ -8,6 +8,24 @@ from visiona.stores.interfaces import Ping, Stores, Tx
 
 T = TypeVar("T")
 
+Fault = Callable[[Tx], Awaitable[None]]
+
+
+async def breaking(_: Tx) -> None:
+    """The store says that it cannot go on."""
+    raise StoreUnavailable("the database broke")
+
+
+async def losing_connection(tx: Tx) -> None:
+    """PostgreSQL ends the connection, as it does when it is shut down."""
+    await tx.users._tx.fetch_one("SELECT pg_terminate_backend(pg_backend_pid())")  # type: ignore[attr-defined]
+
+
+async def losing_connection_at_the_end(tx: Tx) -> None:
+    """The same, when only the COMMIT is missing."""
+    ending = "SELECT pg_terminate_backend(pg_backend_pid())"
+    await tx.users._tx.execute_last(ending)  # type: ignore[attr-defined]
+
 
 class FailingStores:
     """Like the stores behind it, until a writing operation asks its `fail_at`-th question (the first is 0).
@@ -16,12 +34,20 @@ class FailingStores:
         asked: how many questions writing operations have asked.
     """
 
-    def __init__(self, stores: Stores, *, fail_at: int | None = None, fail_writes: bool = False) -> None:
+    def __init__(
+        self,
+        stores: Stores,
+        *,
+        fail_at: int | None = None,
+        fail_writes: bool = False,
+        fault: Fault | None = None,
+    ) -> None:
         self._stores = stores
         self.sessions = stores.sessions
         self.pending_logins = stores.pending_logins
         self.rates = stores.rates
         self._fail_at = fail_at
+        self._fault = fault or breaking
         self._fail_writes = fail_writes
         self.asked = 0
         self.writes = 0
@@ -50,8 +76,12 @@ class FailingStores:
 
     def count(self) -> None:
         self.asked += 1
+
+    async def meet_fault(self, tx: Tx) -> None:
+        """What happens instead of a question, or before it."""
+        self.count()
         if self.asked - 1 == self._fail_at:
-            raise StoreUnavailable("the database broke")
+            await self._fault(tx)
 
 
 class _FailingTx:
@@ -60,17 +90,18 @@ class _FailingTx:
         self._stores = stores
 
     def __getattr__(self, noun: str) -> "_FailingNoun":
-        return _FailingNoun(getattr(self._tx, noun), self._stores)
+        return _FailingNoun(self._tx, noun, self._stores)
 
 
 class _FailingNoun:
-    def __init__(self, store: object, stores: FailingStores) -> None:
-        self._store = store
+    def __init__(self, tx: Tx, noun: str, stores: FailingStores) -> None:
+        self._tx = tx
+        self._store = getattr(tx, noun)
         self._stores = stores
 
     def __getattr__(self, method: str) -> Callable[..., Awaitable[Any]]:
         async def ask(*args: object) -> Any:
-            self._stores.count()
+            await self._stores.meet_fault(self._tx)
             return await getattr(self._store, method)(*args)
 
         return ask

@@ -78,6 +78,7 @@ class Site:
 
     Attributes:
         direct: the database's URL past the relay.
+        stores: the settings by which another server would use the same.
         known: somebody whose credential has just been used.
     """
 
@@ -88,7 +89,8 @@ class Site:
         self.to_postgres, self.to_redis = ToxicRelay(self.postgres.port), ToxicRelay(self.redis.port)
         url = self.direct.replace(f":{self.postgres.port}/", f":{self.to_postgres.port}/")
         redis = self.redis.url().replace(f":{self.redis.port}/", f":{self.to_redis.port}/")
-        self.server = Server(folder, evidence, f"database.url={url}", f"redis.url={redis}", *settings)
+        self.stores = (f"database.url={url}", f"redis.url={redis}")
+        self.server = Server(folder, evidence, *self.stores, *settings)
         self._unknown: list[Caller] = []
 
     def start(self) -> None:
@@ -180,12 +182,13 @@ class Site:
     def reads_succeed(self) -> bool:
         return self.known.ask("GET", "/api/devices").status == 200
 
-    def figure(self, name: str) -> float:
-        """Of the metrics page."""
-        page = Caller(self.server.internal, None).ask("GET", "/metrics").body.decode()
-        found = re.search(rf"^{name} (\S+)$", page, re.MULTILINE)
-        assert found is not None, name
-        return float(found[1])
+
+def figure(server: Server, name: str) -> float:
+    """Of the metrics page."""
+    page = Caller(server.internal, None).ask("GET", "/metrics").body.decode()
+    found = re.search(rf"^{name} (\S+)$", page, re.MULTILINE)
+    assert found is not None, name
+    return float(found[1])
 
 
 @contextmanager
@@ -279,3 +282,8 @@ DATABASE_OUTAGES = [
         WRITES,
     ),
 ]
+
+
+def outage_named(name: str) -> Outage:
+    """One of them."""
+    return next(outage for outage in DATABASE_OUTAGES if outage.name == name)

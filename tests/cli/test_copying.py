@@ -1,0 +1,95 @@
+"""What backup, restore and moving share: being told to stop, and which files belong to what is kept."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import trio
+from visiona.cli.copying import STATE_FILES, run_copy
+from visiona.cli.output import CommandError
+from visiona.stores.copying.ends import Progress
+from visiona.stores.copying.errors import CopyRefused
+
+from tests.cli.test_serve import environment, started
+from tests.stores.copying.sample import filled_with_many
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_ends_it_when_it_has_undone_its_work(
+    number: signal.Signals, capsys: pytest.CaptureFixture[str]
+) -> None:
+    undone = []
+    before = [signal.getsignal(each) for each in SIGNALS]
+
+    async def copy(_: Progress) -> None:
+        try:
+            os.kill(os.getpid(), number)
+            await trio.sleep_forever()
+        finally:
+            with trio.CancelScope(shield=True):
+                # A second one does not break the first off.
+                os.kill(os.getpid(), number)
+                await trio.testing.wait_all_tasks_blocked()
+            undone.append(True)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_copy("backup", copy)
+    assert undone == [True]
+    assert "nothing was changed" in capsys.readouterr().err
+    assert [signal.getsignal(each) for each in SIGNALS] == before
+
+
+def test_a_signal_that_comes_too_late_changes_nothing() -> None:
+    async def copy(_: Progress) -> str:
+        os.kill(os.getpid(), signal.SIGINT)
+        return "done"
+
+    assert run_copy("backup", copy) == "done"
+
+
+def test_a_refusal_is_one_sentence_with_its_code() -> None:
+    async def copy(_: Progress) -> None:
+        raise CopyRefused("no", code="NOT_EMPTY")
+
+    with pytest.raises(CommandError) as caught:
+        run_copy("backup", copy)
+    assert (caught.value.message, caught.value.code) == ("no", "NOT_EMPTY")
+
+
+def test_the_server_keeps_no_file_that_a_backup_lacks(tmp_path: Path) -> None:
+    process, _ = started(tmp_path)
+    try:
+        found = {path.name for path in (tmp_path / "state").iterdir()}
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=15)
+    assert "visiona.db" in found
+    assert {name for name in found if not name.startswith("visiona.db")} == set(STATE_FILES)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(30)
+def test_control_c_leaves_nothing_behind(tmp_path: Path) -> None:
+    trio.run(filled_with_many, tmp_path / "state", 50_000)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "visiona", "backup", str(tmp_path / "file.zip")],
+        env=environment(tmp_path),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    end = time.monotonic() + 15
+    while not list(tmp_path.glob(".file.zip.*")):
+        assert process.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.005)  # noqa: TID251 - another process; there is nothing else to wait for
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=10)
+    assert (process.returncode, out, err) == (130, "", "visiona: interrupted; nothing was changed\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["state"]

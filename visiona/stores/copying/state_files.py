@@ -43,13 +43,16 @@ def putting(folder: Path, files: Mapping[str, bytes]) -> Iterator[None]:
 def _write(path: Path, content: bytes) -> None:
     draft = path.with_name(f".{path.name}.restored")
     draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    if os.geteuid() == 0:
-        # Root restores for the service's user, who owns the folder.
-        owner = path.parent.stat()
-        os.chown(draft, owner.st_uid, owner.st_gid)
-    draft.replace(path)
+    try:
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if os.geteuid() == 0:
+            # Root restores for the service's user, who owns the folder.
+            owner = path.parent.stat()
+            os.chown(draft, owner.st_uid, owner.st_gid)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)

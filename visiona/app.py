@@ -113,6 +113,7 @@ async def _serve(
                 connections,
                 is_stopping=stop.is_set,
                 apply=revoking.apply,
+                doubt_sessions=callers.doubt_sessions,
                 trusted=settings.web.trusted_proxies,
             )
             relay_bound = await background.start(relay.run)

@@ -143,4 +143,5 @@ def a_relay(settings, nursery, stores=None) -> Relay:  # type: ignore[no-untyped
         nursery,
         is_stopping=lambda: False,
         apply=lambda notice: None,
+        doubt_sessions=lambda: None,
     )

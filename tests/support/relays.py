@@ -93,6 +93,7 @@ async def running(
             connections,
             is_stopping=stopping.is_set,
             apply=apply,
+            doubt_sessions=lambda: None,
             trusted=trusted,  # type: ignore[arg-type]
         )
         urls = await background.start(relay.run)

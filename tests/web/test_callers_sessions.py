@@ -192,3 +192,37 @@ async def test_a14_a_disabled_user_loses_session_and_live_sockets_at_once() -> N
     with pytest.raises(NotSignedIn):
         await world.callers.identify(credentials(ada))
     await world.callers.identify(credentials(bob))
+
+
+async def test_a12_a_doubted_session_is_asked_about_again_and_a_token_is_not() -> None:
+    world = World()
+    ada, program = await world.visitor(), await world.person("bob@example.com")
+    await world.callers.identify(credentials(ada))
+    bearer = Credentials(bearer=program.token)
+    known = await world.callers.identify(bearer)
+    world.callers.doubt_sessions()
+    assert world.callers.known(credentials(ada)) is None
+    assert world.callers.known(bearer) is known
+
+
+async def test_a12_a_session_that_is_lost_while_it_is_looked_up_is_not_believed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World()
+    ada = await world.visitor()
+    get, asked = world.stores.sessions.get_or_none, 0
+
+    async def lost_meanwhile(*arguments: object) -> object:
+        nonlocal asked
+        asked += 1
+        found = await get(*arguments)  # type: ignore[arg-type]
+        if asked == 1:
+            world.callers.doubt_sessions()
+            return found
+        return None
+
+    monkeypatch.setattr(world.stores.sessions, "get_or_none", lost_meanwhile)
+    with pytest.raises(NotSignedIn):
+        await world.callers.identify(credentials(ada))
+    assert asked == 2
+    assert world.callers.cached_count == 0

@@ -36,6 +36,7 @@ class Relay:
         connections: the nursery of the tunnels; it must stay open until they have ended.
         is_stopping: true from the moment the server drains: newcomers are told to come again.
         apply: told of each notice; cuts what it takes away.
+        doubt_sessions: told when people's sessions may have ended of which nobody hears.
         trusted: networks of our own reverse proxies, whose X-Forwarded-For is believed.
 
     Attributes:
@@ -55,12 +56,13 @@ class Relay:
         *,
         is_stopping: Callable[[], bool],
         apply: Callable[[Notice], object],
+        doubt_sessions: Callable[[], object],
         trusted: Sequence[Network] = (),
     ) -> None:
         self._settings = settings
         self._stores = stores
         self._registry = registry
-        self._apply = apply
+        self._follow = partial(follow_notices, stores, apply, doubt_sessions, settings.notices_seconds)
         self.pinger = Pinger()
         self.journal = Journal(stores)
         self.inventory = Inventory(settings, stores, registry)
@@ -97,9 +99,7 @@ class Relay:
                 await nursery.start(self.pinger.run)
                 await nursery.start(self.inventory.run)
                 await nursery.start(partial(expire_forever, self._registry, self._stores.sessions))
-                await nursery.start(
-                    partial(follow_notices, self._stores, self._apply, self._settings.notices_seconds)
-                )
+                await nursery.start(self._follow)
                 nursery.start_soon(accept_forever, listeners, self.reception.greet)
                 scheme = "ws" if self._settings.tls_certificate is None else "wss"
                 task_status.started([url_of(scheme, listener) for listener in listeners])

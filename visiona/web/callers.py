@@ -2,7 +2,8 @@
 
 The warm path (a camera viewer, a polling script) must not cost a store call a request, so a checked credential is
 believed for a short while. What ends a credential does not wait for that while: `forget` takes the notice that says
-so, and the moment of expiry is looked at on every use. Only digests of credentials are kept.
+so, and the moment of expiry is looked at on every use. Where no notice could come, for whoever holds the sessions is
+away or was emptied, `doubt_sessions` is called: nobody is let in from memory (A-12). Only digests are kept.
 """
 
 import hashlib
@@ -12,7 +13,7 @@ from typing import NamedTuple
 
 import trio
 
-from visiona.domain.access import Actor
+from visiona.domain.access import Actor, Via
 from visiona.domain.errors import NotAllowed, NotSignedIn
 from visiona.domain.notices import Notice, NoticeKind, split_member_subject
 from visiona.services.clock import now as wall_clock
@@ -82,6 +83,14 @@ class Callers:
         for lookup in self._notices_during_lookup:
             lookup.notices.append(notice)
 
+    def doubt_sessions(self) -> None:
+        """Drops every person's session: some may have ended of which no notice can tell."""
+        doubtful = [key for key, entry in self._cached.items() if entry.actor.via is Via.SESSION]
+        for key in doubtful:
+            del self._cached[key]
+        for lookup in self._notices_during_lookup:
+            lookup.doubts_sessions = True
+
     @property
     def cached_count(self) -> int:
         """How many credentials are believed at the moment."""
@@ -111,7 +120,7 @@ class Callers:
                 actor = await self._ask(credentials)
             finally:
                 self._notices_during_lookup.discard(lookup)
-            if not any(_touches(notice, actor) for notice in lookup.notices):
+            if not lookup.has_doubts(actor):
                 return actor
 
     async def _ask(self, credentials: Credentials) -> Actor:
@@ -132,12 +141,18 @@ class Callers:
 
 
 class _Lookup:
-    """One question to the store under way, and the notices that came meanwhile."""
+    """One question to the store under way, and what came meanwhile."""
 
-    __slots__ = ("notices",)
+    __slots__ = ("doubts_sessions", "notices")
 
     def __init__(self) -> None:
         self.notices: list[Notice] = []
+        self.doubts_sessions = False
+
+    def has_doubts(self, actor: Actor) -> bool:
+        """Whether the answer may be old by now."""
+        is_session = actor.via is Via.SESSION
+        return (self.doubts_sessions and is_session) or any(_touches(each, actor) for each in self.notices)
 
 
 def _touches(notice: Notice, actor: Actor) -> bool:

@@ -6,8 +6,10 @@ from visiona.domain.one_time_links import ONE_TIME_LINK_TTL, LinkPurpose, OneTim
 from visiona.domain.sessions import PENDING_LOGIN_TTL, PendingLogin
 from visiona.services import housekeeping
 from visiona.services.housekeeping import purge_expired
+from visiona.stores.errors import StoreUnavailable
 from visiona.stores.interfaces import Stores
 
+from tests.support.away import AwayStores
 from tests.support.nouns import NOW, a_home, an_event, new_hash, put
 
 LONG_AGO = NOW - timedelta(days=800)
@@ -56,3 +58,12 @@ async def test_p11_an_expired_session_token_is_remembered_for_a_year(stores: Sto
     year = token.expires_at + timedelta(days=365)
     assert (await purge_expired(stores, year))["session_tokens"] == 0
     assert (await purge_expired(stores, year + timedelta(seconds=1)))["session_tokens"] == 1
+
+
+async def test_s02_what_the_database_keeps_is_forgotten_also_while_sessions_are_away() -> None:
+    stores = AwayStores()
+    await stores.write(lambda tx: tx.notices.append(NoticeKind.DEVICE_DELETED, "d", LONG_AGO))
+    stores.sessions_are_away = True
+    with pytest.raises(StoreUnavailable):
+        await purge_expired(stores, NOW)
+    assert await stores.read(lambda tx: tx.notices.after(0, 10)) == []

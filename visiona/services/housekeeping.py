@@ -37,13 +37,14 @@ async def purge_expired(stores: Stores, now: datetime) -> dict[str, int]:
         "access_tokens": await _purge(
             stores, lambda tx: tx.access_tokens.purge(now - KEEP_ACCESS_TOKENS, BATCH_ROWS)
         ),
-        "sessions": await _purge_all(lambda: stores.sessions.purge(now, BATCH_ROWS)),
-        "pending_logins": await _purge_all(lambda: stores.pending_logins.purge(now, BATCH_ROWS)),
         "one_time_links": await _purge(stores, lambda tx: tx.one_time_links.purge(now, BATCH_ROWS)),
         "device_events": await _purge(
             stores, lambda tx: tx.device_events.purge(now - KEEP_EVENTS, BATCH_ROWS)
         ),
         "notices": await _purge(stores, lambda tx: tx.notices.purge(now - KEEP_NOTICES, BATCH_ROWS)),
+        # Last: they may be elsewhere, and an outage there is to keep nothing in the database.
+        "sessions": await _purge_all(lambda: stores.sessions.purge(now, BATCH_ROWS)),
+        "pending_logins": await _purge_all(lambda: stores.pending_logins.purge(now, BATCH_ROWS)),
     }
 
 

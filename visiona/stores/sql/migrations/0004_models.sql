@@ -26,6 +26,8 @@ CREATE TABLE models (
 CREATE UNIQUE INDEX models_object_key ON models (faa_object_key) WHERE faa_object_key IS NOT NULL;
 -- An empty text stands for no workspace: NULL would equal nothing.
 CREATE INDEX models_of_owner ON models (coalesce(workspace_id, ''), user_id, created_at, id) WHERE deleted_at IS NULL;
+CREATE INDEX models_of_owner_and_source ON models (coalesce(workspace_id, ''), user_id, source, created_at, id)
+    WHERE deleted_at IS NULL;
 CREATE INDEX models_of_source ON models (coalesce(workspace_id, ''), source, created_at, id) WHERE deleted_at IS NULL;
 -- Chips are few and most pages are found along the newest; what only a few models are for has an index by elements
 -- where the database has such, and elsewhere stands in the index that is walked, so that no row is read in vain.

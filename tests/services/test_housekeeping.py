@@ -62,8 +62,12 @@ async def test_p11_an_expired_session_token_is_remembered_for_a_year(stores: Sto
 
 async def test_s02_what_the_database_keeps_is_forgotten_also_while_sessions_are_away() -> None:
     stores = AwayStores()
-    await stores.write(lambda tx: tx.notices.append(NoticeKind.DEVICE_DELETED, "d", LONG_AGO))
+    link = OneTimeLink(new_hash(), LinkPurpose.FIRST_ADMIN, None, LONG_AGO, LONG_AGO + ONE_TIME_LINK_TTL)
+    await stores.write(lambda tx: tx.one_time_links.add(link))
+    for at in (LONG_AGO, NOW):
+        await stores.write(lambda tx, at=at: tx.notices.append(NoticeKind.DEVICE_DELETED, "d", at))
     stores.sessions_are_away = True
     with pytest.raises(StoreUnavailable):
         await purge_expired(stores, NOW)
-    assert await stores.read(lambda tx: tx.notices.after(0, 10)) == []
+    assert [notice.at for notice in await stores.read(lambda tx: tx.notices.after(0, 10))] == [NOW]
+    assert await stores.read(lambda tx: tx.one_time_links.get_or_none(link.hash)) is None

@@ -19,7 +19,7 @@ from typing import Any
 
 import trio
 from memory import metrics
-from processes import Bound, ask, cpu_seconds, folder, machine, pause, process, serving
+from processes import Bound, ask, cpu_seconds, folder, machine, pause, process, rss_bytes, serving
 from store_engines import Engine, Servers
 from tests.interop import gobuild
 from tests.support.mixed_load import OF_TEN, Person, Report, make_people, mix
@@ -36,8 +36,8 @@ def settings_of(engine: Engine) -> list[str]:
     said = [f"database.synchronous={stores.synchronous}"]
     if stores.url is not None:
         said.append(f"database.url={stores.url}")
-    if (redis := getattr(stores, "redis", None)) is not None and redis.url is not None:
-        said += [f"redis.url={redis.url}", f"redis.key_prefix={redis.key_prefix}"]
+    if stores.redis.url is not None:
+        said += [f"redis.url={stores.redis.url}", f"redis.key_prefix={stores.redis.key_prefix}"]
     return said
 
 
@@ -161,7 +161,7 @@ def measure(place: Path, engine: Engine, options: argparse.Namespace) -> dict[st
                 before, cpu = metrics(bound), cpu_seconds(bound.pid)
                 report = trio.run(mix, bound.web, people[:-1], options.seconds)
                 cpu = (cpu_seconds(bound.pid) - cpu) / report.seconds
-                after = metrics(bound)
+                after, rss = metrics(bound), rss_bytes(bound.pid) / 2**20
     for line in (place / "server" / "serve.log").read_text().splitlines():
         if "loop is blocked" in line or "ERROR" in line or "Traceback" in line:
             print(line[:600], file=sys.stderr)
@@ -173,6 +173,7 @@ def measure(place: Path, engine: Engine, options: argparse.Namespace) -> dict[st
         },
         "bulk failed": "; ".join(bulk.failed) or "none",
         "server's CPU (cores)": cpu,
+        "server's RSS (MiB)": rss,
         **lag(before, after, report.seconds),
     }
 

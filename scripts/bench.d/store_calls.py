@@ -50,7 +50,7 @@ class World:
             devices = [home.device(serial_number=f"serial {number}") for number in range(DEVICES_OF_USER)]
             tokens = [home.access_token() for _ in range(TOKENS_OF_USER)]
             await put(stores, *devices, *tokens, *map(home.session_token, devices))
-            sessions = [home.session() for _ in range(SESSIONS_OF_USER)]
+            sessions = [a_session(home) for _ in range(SESSIONS_OF_USER)]
             for session in sessions:
                 await stores.sessions.create(session)
             self.homes.append(home)
@@ -60,6 +60,10 @@ class World:
 
     def home(self) -> Home:
         return self.choice.choice(self.homes)
+
+
+def a_session(home: Home) -> UserSession:
+    return home.session(subject=home.user.id)
 
 
 Deeds = contextlib.AbstractAsyncContextManager[Iterator[Deed]]
@@ -194,7 +198,7 @@ async def touch_session(stores: Stores, world: World) -> AsyncIterator[Iterator[
 
 @contextlib.asynccontextmanager
 async def create_session(stores: Stores, world: World) -> AsyncIterator[Iterator[Deed]]:
-    sessions = [home.session() for home in itertools.islice(itertools.cycle(world.homes), PREPARED)]
+    sessions = [a_session(home) for home in itertools.islice(itertools.cycle(world.homes), PREPARED)]
 
     def make(session: UserSession) -> Deed:
         return lambda: stores.sessions.create(session)

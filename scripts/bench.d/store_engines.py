@@ -10,7 +10,7 @@ from tests.support.servers.postgres import PostgresServer
 from tests.support.servers.redis import RedisServer
 from visiona.stores.interfaces import Stores
 from visiona.stores.opening import open_stores
-from visiona.stores.settings import StoreSettings
+from visiona.stores.settings import RedisSettings, StoreSettings
 
 DURABLE = {
     "fsync": "on",
@@ -83,7 +83,5 @@ class Servers:
             url = self.postgres.create_database()
         settings = StoreSettings(url, place, synchronous or "normal")
         if redis:
-            from visiona.stores.settings import RedisSettings
-
             settings = replace(settings, redis=RedisSettings(url=self.redis.url(), key_prefix=f"{database}:"))
         return Engine(name, settings)

@@ -3,6 +3,8 @@
 A fresh one for each would be copied from a template in a tenth of a second; emptying takes a few milliseconds.
 """
 
+import asyncio  # noqa: TID251 - the driver speaks it
+
 import asyncpg
 from visiona.stores.sql.migrate import known_migrations
 from visiona.stores.sql.postgres_migrate import up
@@ -35,6 +37,11 @@ class SharedDatabase:
         """How many circles the server had to break so far."""
         return self.loop.run_sync(self._deadlock_count())
 
+    def reconnect(self) -> None:
+        """After the server was killed."""
+        self._connection.terminate()
+        self._connection = self.loop.run_sync(asyncpg.connect(self.url))
+
     def contents(self) -> dict[str, list[str]]:
         """Every row of every table."""
         return self.loop.run_sync(self._contents())
@@ -57,13 +64,23 @@ class SharedDatabase:
         return int(await self._connection.fetchval(sql))
 
     async def _contents(self) -> dict[str, list[str]]:
-        # Whoever was cut off may not be gone yet.
-        await self._end_others()
-        names = [row[0] for row in await self._connection.fetch(_TABLES)]
-        rows = {
-            name: await self._connection.fetch(f"SELECT t::text FROM {name} t ORDER BY 1") for name in names
-        }
-        return {name: [row[0] for row in found] for name, found in rows.items()}
+        await settled(self._connection)
+        return await everything_in(self._connection)
 
     async def _end_others(self) -> None:
         await self._connection.execute(f"SELECT pg_terminate_backend(pid, 5000) {_OTHERS}")
+
+
+async def settled(connection: asyncpg.Connection) -> None:
+    """Waits until nobody else does anything there: whoever was cut off may not be gone yet."""
+    async with asyncio.timeout(10):
+        busy = f"SELECT count(*) {_OTHERS} AND state IS DISTINCT FROM 'idle'"
+        while await connection.fetchval(busy):  # noqa: ASYNC110 - the server has no event for it
+            await asyncio.sleep(0.005)
+
+
+async def everything_in(connection: asyncpg.Connection) -> dict[str, list[str]]:
+    """Every row of every table of ours, as text."""
+    names = [row[0] for row in await connection.fetch(_TABLES)]
+    rows = {name: await connection.fetch(f"SELECT t::text FROM {name} t ORDER BY 1") for name in names}
+    return {name: [row[0] for row in found] for name, found in rows.items()}

@@ -3,6 +3,7 @@
 import asyncio  # noqa: TID251 - what runs here runs on the guest loop
 import contextlib
 import logging
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import TypeVar
 
@@ -112,6 +113,10 @@ def naming(address: PostgresAddress) -> Iterator[None]:
         if isinstance(known, StoreUnavailable) or isinstance(error, asyncpg.InterfaceError):
             text = str(known) if isinstance(known, StoreUnavailable) else "the database cannot be reached"
             advice = _ADVICE.get(code_of(error)[:2], _NOT_REACHED)
+            if isinstance(error, ValueError):
+                advice = "check what stands after the ? in database.url"
+            elif _is_mistake(error, address):
+                advice = "check the certificates that database.url names, and the server's"
             raise StoreUnavailable(f"{text} ({address})", advice=advice) from error
         raise
     except StoreUnavailable as error:
@@ -126,10 +131,18 @@ async def _reached(address: PostgresAddress, patience_seconds: float) -> asyncpg
     while True:
         try:
             return await connect(START_SECONDS)
-        except (OSError, asyncpg.CannotConnectNowError):
-            if loop.time() >= gives_up_at:
+        except (OSError, asyncpg.CannotConnectNowError) as error:
+            if loop.time() >= gives_up_at or _is_mistake(error, address):
                 raise
         if not is_told:
             is_told = True
             _log.warning("the database cannot be reached yet", extra={"database": str(address)})
         await asyncio.sleep(_PAUSE_SECONDS)
+
+
+def _is_mistake(error: Exception, address: PostgresAddress) -> bool:
+    """Whether waiting will not help: a file of certificates is not there, or what is in it does not fit."""
+    is_local = all(host.startswith("/") for host, _ in address.hosts)
+    return isinstance(error, ssl.SSLError) or (
+        isinstance(error, (FileNotFoundError, PermissionError)) and not is_local
+    )

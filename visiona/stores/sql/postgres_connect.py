@@ -19,6 +19,10 @@ GRACE_SECONDS = 0.5
 """How much later than we the server gives up: only for what nobody here waits for any more."""
 
 
+_FACTS = """SELECT current_setting('server_version_num')::int, current_setting('server_version'),
+    current_setting('server_encoding')"""
+
+
 def connector(address: PostgresAddress, timeout_seconds: float, *, name: str) -> Connect:
     """Opens connections to that server.
 
@@ -50,9 +54,7 @@ def connector(address: PostgresAddress, timeout_seconds: float, *, name: str) ->
 
 async def check_server(connection: asyncpg.Connection) -> None:
     """Raises StoreUnavailable, with a sentence, for a server or a database that we cannot use."""
-    sql = """SELECT current_setting('server_version_num')::int, current_setting('server_version'),
-        current_setting('server_encoding')"""
-    number, version, encoding = await connection.fetchrow(sql)
+    number, version, encoding = await connection.fetchrow(_FACTS)
     check_facts(number, version, encoding)
 
 

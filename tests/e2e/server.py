@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 from unittest import mock
 
 from visiona.cli.main import main
+from visiona.config import read
+from visiona.stores.settings import StoreSettings
 
 from tests.e2e.client import Caller, until
 from tests.e2e.evidence import Evidence
@@ -100,6 +102,12 @@ class Server:
             self.process.kill()
             self.process.wait()
             raise
+
+    @property
+    def store_settings(self) -> StoreSettings:
+        """Where it keeps things, for whoever opens the same beside it."""
+        flags = [f"state_dir={self.state}", *self._stores[1::2]]
+        return read(None, {}, None, flags).settings.stores
 
     @property
     def text(self) -> str:

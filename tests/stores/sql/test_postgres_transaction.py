@@ -1,7 +1,12 @@
+import asyncio  # noqa: TID251 - the driver's loop
+from typing import Any
+
 import asyncpg
 import pytest
 from visiona.stores.errors import StoreUnavailable
 from visiona.stores.sql.postgres_transaction import NOTICES_LOCK, AsksAgain, PostgresTransaction
+
+from tests.support.servers.postgres import NamedPostgres, PostgresServer
 
 
 class FakeConnection:
@@ -11,6 +16,9 @@ class FakeConnection:
         self.asked: list[tuple[object, ...]] = []
         self._error = error
         self._status = status
+
+    def is_closed(self) -> bool:
+        return False
 
     async def fetchrow(self, sql: str, *values: object) -> tuple[int]:
         self.asked.append((sql, *values))
@@ -99,3 +107,33 @@ async def test_the_first_failure_is_remembered_whatever_the_operation_makes_of_i
             await tx.fetch_one("SELECT 1")
     assert isinstance(tx.failure, StoreUnavailable)
     assert tx.failure is not caught.value
+
+
+class CutInBetween(asyncpg.Connection):
+    """Cut when a question has been understood and is not asked yet: there the deadline of a slow operation may fall."""
+
+    async def _get_statement(self, *args: Any, **options: Any) -> Any:
+        statement = await super()._get_statement(*args, **options)
+        self.terminate()
+        return statement
+
+
+def test_s01_a_connection_that_is_cut_between_two_steps_of_a_question_is_an_outage_and_no_bug(
+    postgres_server: PostgresServer | NamedPostgres,
+) -> None:
+    url = postgres_server.create_database()
+
+    async def ask() -> None:
+        connection = await asyncpg.connect(url, connection_class=CutInBetween)
+        tx = PostgresTransaction(connection, lambda: None, may_write=True)
+        with pytest.raises(StoreUnavailable, match="connection to the database was lost"):
+            await tx.fetch_one("SELECT $1::text", "ada")
+        assert isinstance(tx.failure, StoreUnavailable)
+
+    asyncio.run(ask())
+
+
+async def test_a_slip_of_ours_stays_one() -> None:
+    connection = FakeConnection(AttributeError("'NoneType' object has no attribute 'encode'"))
+    with pytest.raises(AttributeError):
+        await a_transaction(connection).fetch_one("SELECT 1")

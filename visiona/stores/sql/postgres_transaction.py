@@ -84,7 +84,7 @@ class PostgresTransaction:
     async def run(self, asked: Awaitable[T]) -> T:
         """Waits for an answer and puts an error of the driver's into our words."""
         try:
-            answer = await asked
+            answer = await self._with_errors_of_the_driver(asked)
         except DRIVER_ERRORS as error:
             if is_from_server(error):
                 self._heard()
@@ -95,6 +95,16 @@ class PostgresTransaction:
             raise known from error
         self._heard()
         return answer
+
+    async def _with_errors_of_the_driver(self, asked: Awaitable[T]) -> T:
+        try:
+            return await asked
+        except AttributeError as error:
+            # A question has two steps at its first time. asyncpg 0.32 gives up its protocol when the connection is cut,
+            # at its deadline say, and where that comes between the steps it trips over the missing one.
+            if not self._connection.is_closed():
+                raise
+            raise asyncpg.InterfaceError("the connection was cut between two steps of a question") from error
 
     async def _ask(self, ask: Callable[..., Awaitable[T]], sql: str, values: tuple[Any, ...]) -> T:
         return await self.run(ask(self._spelled(sql), *values))

@@ -91,8 +91,9 @@ def status_of(known: Sequence[Migration], applied: Sequence[Applied]) -> SchemaS
         step = by_number.get(ran.number)
         if step is None:
             raise SchemaMismatch(
-                f"the database was written by a newer visiona (its step {ran.number:04} is unknown here);"
-                " install that version, or restore the backup from before its upgrade"
+                f"the database was written by a newer visiona (its step {ran.number:04} is unknown here); install that"
+                f" version, whose `visiona migrate down --to {ran.number - 1}` leads back here, or restore the backup"
+                " from before its upgrade"
             )
         if step.digest != ran.digest:
             raise SchemaMismatch(

@@ -131,11 +131,9 @@ class KeptPendingLogins:
 
 async def _end(tx: Tx, sessions: Iterable[UserSession], at: datetime) -> list[SessionId]:
     """Says which it ended: not those that somebody else ended at the same moment."""
-    ended = []
-    for session_id in sorted(session.id for session in sessions):
-        if await tx.user_sessions.remove(session_id):
-            await tx.notices.append(NoticeKind.SESSION_ENDED, session_id, at)
-            ended.append(session_id)
+    ended = await tx.user_sessions.remove([session.id for session in sessions])
+    for session_id in ended:
+        await tx.notices.append(NoticeKind.SESSION_ENDED, session_id, at)
     return ended
 
 

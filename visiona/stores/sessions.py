@@ -147,8 +147,8 @@ class UserSessionRows(Protocol):
         """The one of this id was last seen when this one was, or later; nothing else changes. False if it is gone."""
         ...
 
-    async def remove(self, session_id: SessionId) -> bool:
-        """True for exactly one caller, however many there are."""
+    async def remove(self, session_ids: Sequence[SessionId]) -> list[SessionId]:
+        """Says which it removed: each is told to exactly one caller, however many there are."""
         ...
 
     async def list_of_user(self, user_id: UserId, limit: int) -> list[UserSession]:

@@ -120,10 +120,13 @@ async def test_a13_of_two_uses_at_once_the_later_one_counts(stores: Stores, home
 
 @pytest.mark.parametrize("engine", ENGINES)
 async def test_a_row_is_removed_by_one_caller(stores: Stores, home: Home) -> None:
-    session = home.session()
-    await create(stores, session)
-    assert await stores.write(lambda tx: tx.user_sessions.remove(session.id))
-    assert not await stores.write(lambda tx: tx.user_sessions.remove(session.id))
+    one, two, other = home.session(), home.session(), home.session()
+    await create(stores, one, two, other)
+    assert await stores.write(lambda tx: tx.user_sessions.remove([one.id])) == [one.id]
+    assert await stores.write(lambda tx: tx.user_sessions.remove([two.id, NONE, one.id])) == [two.id]
+    assert await stores.write(lambda tx: tx.user_sessions.remove([two.id])) == []
+    assert await stores.write(lambda tx: tx.user_sessions.remove([])) == []
+    assert await found(stores, other, NOW) == [True] * 3
 
 
 async def test_ending_a_session_is_told_and_is_done_once(stores: Stores, home: Home) -> None:

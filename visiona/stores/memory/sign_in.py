@@ -1,7 +1,7 @@
 """Identities, people's sessions and sign-ins under way, in memory."""
 
 import heapq
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from visiona.domain.ids import SessionId, UserId
@@ -59,13 +59,12 @@ class MemoryUserSessions:
         self._sessions.put(session.id, known.touched(session.last_seen_at))
         return True
 
-    async def remove(self, session_id: SessionId) -> bool:
-        session = self._sessions.get(session_id)
-        if session is None:
-            return False
-        self._sessions.remove(session_id)
-        self._by_hash.remove(session.token_hash)
-        return True
+    async def remove(self, session_ids: Sequence[SessionId]) -> list[SessionId]:
+        found = [session for each in session_ids if (session := self._sessions.get(each)) is not None]
+        for session in found:
+            self._sessions.remove(session.id)
+            self._by_hash.remove(session.token_hash)
+        return [session.id for session in found]
 
     async def list_of_user(self, user_id: UserId, limit: int) -> list[UserSession]:
         return self._recent(lambda session: session.user_id == user_id, limit)
@@ -78,9 +77,7 @@ class MemoryUserSessions:
 
     async def purge(self, ended_by: datetime, limit: int) -> int:
         over = [session.id for session in self._sessions.rows() if not session.is_live(ended_by)][:limit]
-        for session_id in over:
-            await self.remove(session_id)
-        return len(over)
+        return len(await self.remove(over))
 
     def _recent(self, is_meant: Callable[[UserSession], bool], limit: int) -> list[UserSession]:
         found = [session for session in self._sessions.rows() if is_meant(session)]

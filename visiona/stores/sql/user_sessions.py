@@ -1,10 +1,11 @@
 """People's sessions in SQL."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from visiona.domain.ids import SessionId, UserId
 from visiona.domain.sessions import UserSession
-from visiona.stores.sql.columns import to_micros, to_moment
+from visiona.stores.sql.columns import Texts, to_micros, to_moment
 from visiona.stores.sql.engine import Row, SqlTransaction
 
 _COLUMNS = (
@@ -64,8 +65,13 @@ class SqlUserSessions:
         )
         return changed == 1
 
-    async def remove(self, session_id: SessionId) -> bool:
-        return await self._tx.execute("DELETE FROM user_sessions WHERE id = $1", session_id) == 1
+    async def remove(self, session_ids: Sequence[SessionId]) -> list[SessionId]:
+        if not session_ids:
+            return []
+        # Held in their order first: of two who remove the same ones neither waits for the other in a circle.
+        sql = """DELETE FROM user_sessions WHERE id IN
+            (SELECT id FROM user_sessions WHERE id @any_of($1)@ ORDER BY id @for_update@) RETURNING id"""
+        return [SessionId(row[0]) for row in await self._tx.fetch_all(sql, Texts(session_ids))]
 
     async def list_of_user(self, user_id: UserId, limit: int) -> list[UserSession]:
         sql = f"{_SELECT} WHERE user_id = $1 ORDER BY last_seen_at DESC, id DESC LIMIT $2"

@@ -19,6 +19,13 @@ async def test_a_user_is_found_by_address_whatever_its_case(stores: Stores) -> N
     assert await stores.read(lambda tx: tx.users.by_email_or_none("bob@example.com")) is None
 
 
+async def test_an_address_beyond_ascii_is_found_as_it_was_written(stores: Stores) -> None:
+    for email in ("Émile@example.com", "門@example.com"):
+        user = a_user(email)
+        await put(stores, user)
+        assert await stores.read(lambda tx, email=email: tx.users.by_email_or_none(email)) == user
+
+
 async def test_an_address_names_one_user_whatever_its_case(stores: Stores) -> None:
     await put(stores, a_user("ada@example.com"))
     with pytest.raises(StoreConflict) as caught:
@@ -32,6 +39,16 @@ async def test_users_are_listed_by_address_and_in_pages(stores: Stores) -> None:
     assert [user.name for user in first] == ["a", "b"]
     rest = await stores.read(lambda tx: tx.users.list_all(2, first[-1].email))
     assert [user.name for user in rest] == ["c"]
+
+
+async def test_addresses_are_in_the_same_order_on_every_engine(stores: Stores) -> None:
+    addresses = [f"{name}@example.com" for name in ("a", "b", "a-b", "a_b", "a.b", "ab", "é", "門", "z", "1")]
+    await put(stores, *[a_user(email) for email in addresses])
+    ordered = sorted(addresses)
+    for start in range(0, len(ordered), 3):
+        after = ordered[start - 1] if start else ""
+        page = await stores.read(lambda tx, after=after: tx.users.list_all(3, after))
+        assert [user.email for user in page] == ordered[start : start + 3]
 
 
 async def test_disabling_happens_once_and_can_be_undone(stores: Stores) -> None:

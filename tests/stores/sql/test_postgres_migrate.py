@@ -193,6 +193,21 @@ def test_every_step_of_ours_can_be_taken_back_and_run_again(url: str) -> None:
     on(url, work)
 
 
+def test_every_text_of_ours_is_in_the_order_of_its_bytes(url: str) -> None:
+    async def work(connection: asyncpg.Connection) -> None:
+        await up(connection, known_migrations())
+        rows = await connection.fetch(
+            """SELECT attrelid::regclass::text || '.' || attname, collname
+            FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid JOIN pg_collation c ON c.oid = attcollation
+            WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'i')
+            AND attrelid::regclass::text NOT LIKE 'schema_migrations%'"""
+        )
+        assert len(rows) > 80
+        assert {column: collation for column, collation in rows if collation != "C"} == {}
+
+    on(url, work)
+
+
 def test_tags_become_arrays_and_json_again(url: str) -> None:
     known = known_migrations()
     tags = ["a", 'quote"', "門", "", "a,b", "{x}", "back\\slash"]

@@ -3,6 +3,7 @@ import os
 import sqlite3
 import stat
 import threading
+import zipfile
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -189,6 +190,42 @@ async def test_a_damaged_database_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(StoreDamaged):
         await backed_up(settings, tmp_path / "another.zip")
     assert not (tmp_path / "another.zip").exists()
+
+
+@pytest.mark.parametrize(
+    "change", ["created_at = 'soon'", "name = x'00'", "is_admin = 7", "is_admin = 'yes'"]
+)
+async def test_what_no_server_of_ours_wrote_is_noticed_when_there_is_time(
+    tmp_path: Path, change: str
+) -> None:
+    settings = await filled(tmp_path / "state")
+    with closing(connect(settings.database_file, "off")) as connection:
+        connection.execute(f"UPDATE users SET {change}")
+    with pytest.raises(CopyRefused, match="a row of users holds something") as caught:
+        await backed_up(settings, tmp_path / "file.zip")
+    assert caught.value.code == "CANNOT_HOLD"
+    assert names_in(tmp_path) == ["state"]
+
+
+async def test_a_disk_that_gives_back_something_else_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = await filled(tmp_path / "state")
+    plain = zipfile.ZipFile.close
+
+    def close(archive: zipfile.ZipFile) -> None:
+        path, is_written = archive.filename, archive.mode == "w"
+        plain(archive)
+        if is_written and path is not None:
+            content = bytearray(Path(path).read_bytes())
+            content[content.index(b"tables/users.ndjson") + 40] ^= 1
+            Path(path).write_bytes(content)
+
+    monkeypatch.setattr(zipfile.ZipFile, "close", close)
+    with pytest.raises(CopyRefused, match="cannot be read again") as caught:
+        await backed_up(settings, tmp_path / "file.zip")
+    assert caught.value.code == "NOT_THE_SAME"
+    assert names_in(tmp_path) == ["state"]
 
 
 async def test_there_is_nothing_to_back_up(tmp_path: Path) -> None:

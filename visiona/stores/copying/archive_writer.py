@@ -57,10 +57,20 @@ def write_archive(
                 program, source.engine, created_at, tuple(source.applied), tuple(entries), checksums
             )
             archive.writestr(manifest.NAME, manifest.to_json(written))
+        _read_again(draft, progress)
+    return written
+
+
+def _read_again(draft: Path, progress: Progress) -> None:
+    try:
         with open_archive(draft) as again:
             for table in source_tables(again):
                 digest_of(again, table, progress)
-    return written
+    except CopyRefused as error:
+        raise CopyRefused(
+            "what was written cannot be read again as it was; look after the disk, and try another one",
+            code="NOT_THE_SAME",
+        ) from error
 
 
 def _write_table(archive: zipfile.ZipFile, source: Source, table: Table, progress: Progress) -> TableEntry:

@@ -66,9 +66,14 @@ def from_lines(lines: Sequence[bytes], kinds: Sequence[Kind]) -> list[Row]:
         raise damaged("a row cannot be read") from error
     if not all(type(row) is list and len(row) == len(kinds) for row in rows):
         raise damaged("a row has other columns than its table")
-    if not all(map(_are_of_kind, zip(*rows, strict=True), kinds)):
+    if not are_of_kinds(rows, kinds):
         raise damaged("a row holds what its table does not")
     return rows
+
+
+def are_of_kinds(rows: Sequence[Row], kinds: Sequence[Kind]) -> bool:
+    """Whether each cell of rows of the right length is what its column holds."""
+    return all(map(_are_of_kind, zip(*rows, strict=True), kinds))
 
 
 _TYPES = {Kind.TEXT: str, Kind.INTEGER: int, Kind.BOOLEAN: bool, Kind.TEXTS: list}

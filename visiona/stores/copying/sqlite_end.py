@@ -1,19 +1,22 @@
 """A SQLite file as one end of a copy."""
 
+import contextlib
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path
 
-from visiona.stores.copying.errors import unfitting
-from visiona.stores.copying.rows import BATCH_ROWS, Cell, Digest, Row
+from visiona.stores.copying.errors import CopyRefused, unfitting
+from visiona.stores.copying.rows import BATCH_ROWS, Cell, Digest, Row, are_of_kinds
 from visiona.stores.copying.tables import LEDGER, TABLES, Kind, Table
 from visiona.stores.errors import StoreConflict, StoreDamaged, StoreUnavailable
 from visiona.stores.sql import sqlite_migrate
 from visiona.stores.sql.columns import from_texts
 from visiona.stores.sql.migrate import CREATE_LEDGER, READ_LEDGER, Applied, Migration
 from visiona.stores.sql.sqlite_errors import primary_code, translated
+
+_TRUTHS: Mapping[Cell, Cell] = {0: False, 1: True}
 
 
 class SqliteEnd:
@@ -54,7 +57,14 @@ class SqliteEnd:
         with translating(self._path):
             cursor = self._connection.execute(table.select)
             while rows := cursor.fetchmany(BATCH_ROWS):
-                yield [_from_sqlite(row, special, table.kinds) for row in rows] if special else rows
+                batch = [_from_sqlite(row, special, table.kinds) for row in rows] if special else rows
+                if not are_of_kinds(batch, table.kinds):
+                    # SQLite keeps whatever it is given, and whoever restores this would find out too late.
+                    raise CopyRefused(
+                        f"a row of {table.name} holds something of another kind than its column; mend it first",
+                        code="CANNOT_HOLD",
+                    )
+                yield batch
 
     def promised(self, table: Table) -> Digest | None:
         return None
@@ -109,8 +119,11 @@ def _from_sqlite(row: Row, special: Sequence[int], kinds: Sequence[Kind]) -> Row
     cells: list[Cell] = list(row)
     for place in special:
         cell = cells[place]
-        if cell is not None:
-            cells[place] = bool(cell) if kinds[place] is Kind.BOOLEAN else json.loads(str(cell))
+        if kinds[place] is Kind.BOOLEAN:
+            cells[place] = _TRUTHS.get(cell, cell)
+        elif isinstance(cell, str):
+            with contextlib.suppress(ValueError):
+                cells[place] = json.loads(cell)
     return cells
 
 

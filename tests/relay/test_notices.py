@@ -95,7 +95,7 @@ class Apart:
         self.asked = list[str]()
         self.is_away = False
         self.is_silent = False
-        self.are_lost = False
+        self.are_doubtful = False
 
     async def ends_after(self, position: str) -> Ends:
         self.asked.append(position)
@@ -109,8 +109,8 @@ class Apart:
             for number, subject in enumerate(self.subjects)
         ]
         batch = told[start : start + 2]
-        are_lost, self.are_lost = self.are_lost, False
-        return Ends(batch, str(start + len(batch)), len(batch) == 2, are_lost)
+        are_doubtful, self.are_doubtful = self.are_doubtful, False
+        return Ends(batch, str(start + len(batch)), len(batch) == 2, are_doubtful)
 
 
 async def following(stores: Counting, then: Callable[[list[str], list[None]], object]) -> None:
@@ -169,12 +169,12 @@ async def test_a12_sessions_are_doubted_as_long_as_their_ends_cannot_be_heard(
     await following(stores, then)
 
 
-async def test_a12_sessions_that_were_lost_are_doubted_once(autojump_clock: Clock) -> None:
+async def test_a12_sessions_that_may_be_lost_are_doubted(autojump_clock: Clock) -> None:
     stores, apart = Counting(), Apart()
     stores.sessions = apart  # type: ignore[assignment]
 
     async def then(applied: list[str], doubts: list[None]) -> None:
-        apart.are_lost = True
+        apart.are_doubtful = True
         await trio.sleep(5)
         assert len(doubts) == 1
 

@@ -105,8 +105,7 @@ async def _follow_sessions(
             await trio.sleep(PAUSE_SECONDS)
             continue
         troubled.is_over()
-        if ends.are_lost:
-            logger.warning("the store of sessions was emptied; everybody signs in again")
+        if ends.are_doubtful:
             doubt_sessions()
         for notice in ends.notices:
             apply(notice)

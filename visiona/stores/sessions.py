@@ -24,13 +24,14 @@ class Ends:
     Attributes:
         position: where the next question goes on.
         has_more: ask again at once.
-        are_lost: sessions that were there are gone and nobody was told: whatever held them was emptied.
+        are_doubtful: sessions that were there at the position given may be gone without a word: whoever holds them has
+            another memory by now, or none.
     """
 
     notices: Sequence[Notice]
     position: str
     has_more: bool = False
-    are_lost: bool = False
+    are_doubtful: bool = False
 
 
 class SessionStore(Protocol):

@@ -121,7 +121,7 @@ async def test_ends_are_told_once_and_in_order_from_where_one_stood(stores: Stor
     await stores.sessions.delete(last.id, LATER)
     later = await stores.sessions.ends_after(told.position)
     assert [end.subject for end in later.notices] == [last.id]
-    assert not later.are_lost
+    assert not later.are_doubtful
 
 
 async def test_many_ends_come_in_pieces(stores: Stores, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

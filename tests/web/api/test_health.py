@@ -23,6 +23,16 @@ async def test_ready_names_the_store_that_fails_and_no_reason() -> None:
     assert detailed["checks"]["database"]["why"] == "disk /dev/secret is full"
 
 
+async def test_s02_what_is_to_be_said_of_a_store_that_is_well_is_said_to_people_alone() -> None:
+    world = World()
+    world.board.report("redis", ok=True, why="it may drop sessions")
+    world.board.report("tunnels", ok=True, why="3 connected", vital=False)
+    assert b"drop" not in (await world.ask("GET", "/readyz")).body
+    checks = (await (await world.person()).ask("GET", "/api/system/health")).data["checks"]
+    assert checks["redis"]["why"] == "it may drop sessions"
+    assert "why" not in checks["tunnels"]
+
+
 async def test_s06_draining_is_not_ready() -> None:
     world = World()
     world.board.report("database", ok=True)

@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 WRITE = Script("sessions", "write")
 
+_PING_SHARE = 0.8
+
 
 class RedisClient:
     """One Redis. Close it.
@@ -42,6 +44,8 @@ class RedisClient:
         self._trouble: str | None = None
         self._advice: str | None = None
         self._has_refused = False
+        self._limits: set[asyncio.Timeout] = set()
+        """Of the questions under way: who waits for a server that is out need not wait to the end."""
 
     async def run(self, script: Script, *words: str | int) -> Answer:
         """Runs a script; the first word that it sees is the prefix of our keys.
@@ -74,7 +78,8 @@ class RedisClient:
                 # Not everybody may ask this, and nothing depends on it.
                 return None
 
-        advice = await self._within_deadline(look)
+        # Whoever asks for health has a deadline too, and a ping that is cancelled tells us nothing.
+        advice = await self._within_deadline(look, self._seconds * _PING_SHARE)
         if advice is not None and advice != self._advice:
             log.warning(advice)
         self._advice = advice
@@ -124,11 +129,12 @@ class RedisClient:
             # It has not seen the text yet, or was started anew since.
             return await self._pool.ask(["EVAL", script.text, *rest])
 
-    async def _within_deadline(self, deed: Callable[[], Awaitable[T]]) -> T:
+    async def _within_deadline(self, deed: Callable[[], Awaitable[T]], seconds: float | None = None) -> T:
         began = asyncio.get_running_loop().time()
         self._refuse_if_out(began)
         try:
-            async with asyncio.timeout(self._seconds):
+            async with asyncio.timeout(seconds or self._seconds) as limit:
+                self._limits.add(limit)
                 answer = await deed()
         except DRIVER_ERRORS as error:
             known = translated(error)
@@ -136,6 +142,8 @@ class RedisClient:
             if known is None:
                 raise
             raise known from error
+        finally:
+            self._limits.discard(limit)
         self._heard()
         return answer
 
@@ -146,6 +154,9 @@ class RedisClient:
             await self._pool.forget()
             if self._outage.waited_in_vain(began, asyncio.get_running_loop().time()):
                 log.warning("Redis: nobody is sent there until it answers")
+                for limit in self._limits:
+                    if not limit.expired():
+                        limit.reschedule(began)
         else:
             self._outage.heard(asyncio.get_running_loop().time())
         if is_replica(error):

@@ -6,6 +6,7 @@ A session is kept under its id; its hash, its user, and who it is at the provide
 What ended on purpose is in a stream, with the newest 10,000 ends in it, for whoever serves.
 """
 
+import logging
 import secrets
 from datetime import datetime
 
@@ -27,6 +28,8 @@ from visiona.stores.redis.records import (
 )
 from visiona.stores.redis.scripts import Script
 from visiona.stores.sessions import Ends
+
+log = logging.getLogger(__name__)
 
 CREATE = Script("sessions", "session_create")
 FIND = Script("sessions", "session_find")
@@ -121,12 +124,20 @@ class RedisSessions:
         known, _, last = position.partition("/")
         name, rows = await self._link.run(ENDS, known, last, _BATCH)
         generation = name.decode()
-        is_lost = known not in {_NOTHING, generation}
+        is_another = known != generation
+        if is_another and known:
+            log.warning("Redis has lost the sessions that it held; everybody signs in again")
         if rows:
             last = rows[-1][0].decode()
-        elif is_lost:
+        elif is_another:
             last = _NOTHING
-        return Ends([_notice(row) for row in rows], f"{generation}/{last}", len(rows) == _BATCH, is_lost)
+        # No name: no session was begun here yet, so none that anybody remembers can be a good one.
+        return Ends(
+            [_notice(row) for row in rows],
+            f"{generation}/{last}",
+            has_more=len(rows) == _BATCH,
+            are_doubtful=is_another or not generation,
+        )
 
 
 def _live_or_none(answer: Answer, now: datetime) -> UserSession | None:

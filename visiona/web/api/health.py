@@ -71,6 +71,6 @@ def _brief(check: Check) -> str:
 
 
 def _detailed(check: Check) -> Mapping[str, object]:
-    # What there is to say of a good state (how many are connected) is about everybody.
-    why = check.why if not check.ok else None
+    # What there is to say of a good state may be about everybody (how many are connected); of a store it is not.
+    why = (check.why or None) if check.vital or not check.ok else None
     return without_nothing({"ok": check.ok, "since": moment(check.since), "why": why, "vital": check.vital})

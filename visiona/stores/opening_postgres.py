@@ -113,7 +113,7 @@ def naming(address: PostgresAddress) -> Iterator[None]:
         if isinstance(known, StoreUnavailable) or isinstance(error, asyncpg.InterfaceError):
             text = str(known) if isinstance(known, StoreUnavailable) else "the database cannot be reached"
             advice = _ADVICE.get(code_of(error)[:2], _NOT_REACHED)
-            if isinstance(error, ValueError):
+            if isinstance(error, asyncpg.InterfaceError):
                 advice = "check what stands after the ? in database.url"
             elif _is_mistake(error, address):
                 advice = "check the certificates that database.url names, and the server's"

@@ -69,9 +69,9 @@ def test_who_does_not_understand_us_has_met_a_bug(text: str) -> None:
 
 def test_before_the_first_question_there_is_no_bug_to_meet() -> None:
     refused = NotAdmitted()
-    refused.__cause__ = answer("ERR DB index is out of range")
+    refused.__cause__ = refused.__context__ = answer("ERR DB index is out of range")
     assert "does the database" in str(translated(refused))
-    refused.__cause__ = answer("NOPERM no")
+    refused.__cause__ = refused.__context__ = answer("NOPERM no")
     assert "may not do" in str(translated(refused))
     assert code_of(refused) == "NOPERM"
 

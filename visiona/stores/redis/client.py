@@ -116,7 +116,7 @@ class RedisClient:
             self._probe.cancel()
         await self._pool.forget()
         if self._ear is not None:
-            await self._ear.disconnect(nowait=True)
+            await self._ear.disconnect()
         # Transports say goodbye in the next turns of the loop.
         await asyncio.sleep(0)
         await asyncio.sleep(0)

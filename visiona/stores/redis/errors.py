@@ -4,6 +4,9 @@ A Redis that cannot do what it is for says so with a word in capitals (LOADING, 
 that does not understand us (ERR, WRONGTYPE) has met a bug, which must surface.
 """
 
+import ssl
+from typing import TypeAlias
+
 from redis.exceptions import (
     AuthenticationError,
     BusyLoadingError,
@@ -31,15 +34,18 @@ class NotPrimary(RedisError):
 
 _REPLICA = ("the Redis at redis.url is a replica, which keeps nothing of ours; name the primary", 5)
 _SILENT = ("Redis does not answer", 2)
+_MAY_NOT = ("the user in redis.url may not do in Redis what this server needs", 30)
 _CLUSTER = ("the Redis at redis.url is a Redis Cluster, which this server cannot use", 30)
 
-_KINDS: tuple[tuple[type[BaseException], tuple[str, int]], ...] = (
+_Kinds: TypeAlias = tuple[tuple[type[BaseException], tuple[str, int]], ...]
+
+_KINDS: _Kinds = (
     (NotPrimary, _REPLICA),
     (ReadOnlyError, _REPLICA),
     (AuthenticationError, ("Redis refuses the name or password in redis.url", 30)),
     (BusyLoadingError, ("Redis is still loading its data", 2)),
     (OutOfMemoryError, ("the memory of Redis is full", 30)),
-    (NoPermissionError, ("the user in redis.url may not do in Redis what this server needs", 30)),
+    (NoPermissionError, _MAY_NOT),
     (MasterDownError, ("the Redis at redis.url is a replica that has lost its primary", 5)),
     (InvalidResponse, ("what answers at redis.url is no Redis", 30)),
     (NotAdmitted, ("Redis does not take the connection; does the database that redis.url names exist?", 30)),
@@ -49,6 +55,13 @@ _KINDS: tuple[tuple[type[BaseException], tuple[str, int]], ...] = (
     (OSError, ("Redis cannot be reached", 2)),
 )
 """The first that fits; with each, when it may be asked again."""
+
+_REASONS: _Kinds = (
+    (ssl.SSLCertVerificationError, ("nobody vouches for the certificate of Redis; see ssl_ca_certs", 30)),
+    (FileNotFoundError, ("the file is not there that redis.url names as ssl_ca_certs", 30)),
+    (NoPermissionError, _MAY_NOT),
+)
+"""Behind it; likewise."""
 
 _WORDS = {
     "MISCONF": ("Redis cannot write its data to the disk, and so takes no changes", 30),
@@ -80,12 +93,16 @@ def is_replica(error: BaseException | None) -> bool:
 
 def translated(error: BaseException) -> StoreUnavailable | None:
     """The outage that it means; None for a bug of ours."""
-    admission = error.__cause__ if isinstance(error, NotAdmitted) else None
-    known = _WORDS.get(code_of(error)) or next(
-        (known for kind, known in _KINDS if isinstance(admission, kind)), None
+    # The driver wraps what the operating system says, and we what the server says before the first question.
+    reason = error.__context__ if isinstance(error, (NotAdmitted, RedisConnectionError)) else None
+    known = (
+        _WORDS.get(code_of(error)) or _first_that_fits(reason, _REASONS) or _first_that_fits(error, _KINDS)
     )
-    known = known or next((known for kind, known in _KINDS if isinstance(error, kind)), None)
     if known is None:
         return None
     sentence, retry_after_seconds = known
     return StoreUnavailable(sentence, retry_after_seconds=retry_after_seconds)
+
+
+def _first_that_fits(error: BaseException | None, kinds: _Kinds) -> tuple[str, int] | None:
+    return next((known for kind, known in kinds if isinstance(error, kind)), None)

@@ -9,7 +9,7 @@ import asyncio  # noqa: TID251 - a driver of asyncio's
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from redis.asyncio.connection import Connection, SSLConnection
+from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ResponseError
@@ -19,6 +19,29 @@ from visiona.stores.redis.errors import NotAdmitted, NotPrimary
 from visiona.stores.redis_address import RedisAddress
 
 Words: TypeAlias = Sequence[str | int]
+
+
+class _Cut(AbstractConnection):
+    """Ends at once. Nothing is left to be said, and TLS would wait half a minute for the other side's farewell."""
+
+    async def disconnect(
+        self,
+        nowait: bool = False,
+        error: Exception | None = None,
+        failure_count: int | None = None,
+        health_check_failed: bool = False,
+    ) -> None:
+        if self._writer is not None:
+            self._writer.transport.abort()
+        await super().disconnect(True, error, failure_count, health_check_failed)
+
+
+class _PlainConnection(_Cut, Connection):
+    pass
+
+
+class _TlsConnection(_Cut, SSLConnection):
+    pass
 
 
 class RedisPool:
@@ -52,7 +75,7 @@ class RedisPool:
         """Uses none of the connections again that there are now, those under way included."""
         self._generation += 1
         while self._idle:
-            await self._idle.pop().disconnect(nowait=True)
+            await self._idle.pop().disconnect()
 
     def connection(self) -> Connection:
         """One more, outside the pool; it connects when it is used."""
@@ -65,17 +88,18 @@ class RedisPool:
             "password": address.password,
             "retry": Retry(NoBackoff(), 0),
             "socket_timeout": None,
+            "socket_connect_timeout": None,
             "protocol": 2,
             "driver_info": None,
             "redis_connect_func": _be_admitted,
         }
         if not address.is_tls:
-            return Connection(**options)
-        return SSLConnection(ssl_check_hostname=True, ssl_ca_certs=address.ca_file, **options)
+            return _PlainConnection(**options)
+        return _TlsConnection(ssl_check_hostname=True, ssl_ca_certs=address.ca_file, **options)
 
     async def _drop(self, connection: Connection) -> None:
         self._idle.remove(connection)
-        await connection.disconnect(nowait=True)
+        await connection.disconnect()
 
 
 async def converse(connection: Connection, words: Words) -> Answer:
@@ -83,7 +107,7 @@ async def converse(connection: Connection, words: Words) -> Answer:
     try:
         if connection.is_connected and await connection.can_read():
             # The server has ended it, or said what nobody asked for.
-            await connection.disconnect(nowait=True)
+            await connection.disconnect()
         await connection.connect()  # type: ignore[no-untyped-call]
         await connection.send_command(*words)
         return await connection.read_response()
@@ -91,7 +115,7 @@ async def converse(connection: Connection, words: Words) -> Answer:
         # An answer too, and a whole one.
         raise
     except BaseException:
-        await connection.disconnect(nowait=True)
+        await connection.disconnect()
         raise
 
 

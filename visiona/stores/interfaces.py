@@ -17,9 +17,10 @@ Nobody may wait in a circle, so rows are changed and held in this order, those o
 administrator's turn, users, workspaces, devices, pairing tokens, session tokens, one-time links, people's sessions,
 sign-ins under way, events, notices. Housekeeping waits for nobody: it leaves out what is held.
 
-Every call may raise StoreUnavailable, before or after which nothing was changed. Methods named `…_or_none` return
-None where nothing is found. Lists come newest first, unless said otherwise, and never more than `limit` items, which
-is itself at most `MAX_ROWS`. Times are zoned and kept to the microsecond.
+Every call may raise StoreUnavailable, before or after which nothing was changed; or all of it, where the error says that
+this is in doubt (`is_in_doubt`: a server was lost while it committed). Methods named `…_or_none` return None where
+nothing is found. Lists come newest first, unless said otherwise, and never more than `limit` items, which is itself at
+most `MAX_ROWS`. Times are zoned and kept to the microsecond.
 """
 
 from collections.abc import Awaitable, Callable, Mapping

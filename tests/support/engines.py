@@ -26,6 +26,8 @@ ENGINES = (*DATABASES, "postgres-asyncio")
 WITH_REDIS = ("sqlite+redis", "postgres+redis")
 """A database, and people's sessions beside it."""
 
+EVERYWHERE = (*ENGINES, *WITH_REDIS)
+
 PATIENCE_SECONDS = 30.0
 """For one operation: a machine that is busy with other tests is no fault."""
 

@@ -1,15 +1,18 @@
-"""Each test of this folder runs on each engine: what one promises, all keep."""
+"""Each test of this folder runs on each engine: what one promises, all keep.
+
+A Redis beside the database is only seen by sessions and what goes with them; those modules name it themselves.
+"""
 
 from collections.abc import AsyncIterator
 
 import pytest
 from visiona.stores.interfaces import Stores
 
-from tests.support.engines import ENGINES, WITH_REDIS, Place, opened
+from tests.support.engines import ENGINES, Place, opened
 from tests.support.nouns import Home, a_home
 
 
-@pytest.fixture(params=[*ENGINES, *WITH_REDIS])
+@pytest.fixture(params=ENGINES)
 def engine(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     return name

@@ -1,7 +1,15 @@
+import pytest
 from visiona.domain.notices import Notice, NoticeKind
 from visiona.stores.interfaces import Stores, Tx
 
+from tests.support.engines import EVERYWHERE
 from tests.support.nouns import LATER, NOW
+
+
+@pytest.fixture(params=EVERYWHERE)
+def engine(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
 
 
 async def append(stores: Stores, *subjects: str) -> None:

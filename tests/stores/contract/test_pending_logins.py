@@ -8,11 +8,17 @@ from visiona.stores.errors import StoreConflict
 from visiona.stores.interfaces import Stores
 from visiona.stores.redis import pending_logins
 
-from tests.support.engines import ENGINES
+from tests.support.engines import ENGINES, EVERYWHERE
 from tests.support.nouns import LATER, NOW, new_hash
 
 TICK = timedelta(microseconds=1)
 END = NOW + PENDING_LOGIN_TTL
+
+
+@pytest.fixture(params=EVERYWHERE)
+def engine(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
 
 
 def pending(browser: str = "b", number: int = 0) -> PendingLogin:

@@ -8,13 +8,19 @@ from visiona.domain.sessions import MAX_SESSIONS_PER_USER, UserSession
 from visiona.stores.errors import StoreConflict
 from visiona.stores.interfaces import Stores, Tx
 
-from tests.support.engines import ENGINES
+from tests.support.engines import ENGINES, EVERYWHERE
 from tests.support.nouns import LATER, NOW, Home, a_home
 
 NONE = SessionId("none")
 TICK = timedelta(microseconds=1)
 IDLE_END = NOW + timedelta(hours=8)
 END = NOW + timedelta(hours=24)
+
+
+@pytest.fixture(params=EVERYWHERE)
+def engine(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
 
 
 async def create(stores: Stores, *sessions: UserSession) -> None:

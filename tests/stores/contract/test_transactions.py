@@ -6,10 +6,17 @@ from visiona.domain.users import User
 from visiona.stores.errors import StoreConflict
 from visiona.stores.interfaces import Stores, Tx
 
+from tests.support.engines import EVERYWHERE
 from tests.support.nouns import NOW, Home, a_user, an_event, put
 
 INLINE = {"memory", "sqlite"}
 """Engines that run an operation between two instructions of everybody else."""
+
+
+@pytest.fixture(params=EVERYWHERE)
+def engine(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
 
 
 class Refused(Exception):

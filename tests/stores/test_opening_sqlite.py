@@ -160,7 +160,7 @@ async def test_a_file_that_somebody_holds_is_told_in_a_sentence(
 async def test_a_bug_in_the_schema_is_not_called_damage(
     settings: StoreSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("visiona.stores.sql.sqlite_migrate.READ_LEDGER", "SELECT nonsense")
+    monkeypatch.setattr("visiona.stores.sql.sqlite_migrate.NOTE_STEP", "SELECT nonsense")
     with pytest.raises(sqlite3.OperationalError, match="nonsense"):
         async with open_stores(settings, exclusive=True):
             pass

@@ -108,7 +108,7 @@ def test_asking_for_the_status_changes_nothing(url: str) -> None:
 
 def test_s01_a_step_that_fails_is_undone_whole_and_those_before_it_stay(url: str) -> None:
     async def work(connection: asyncpg.Connection) -> None:
-        with pytest.raises(asyncpg.UndefinedTableError):
+        with pytest.raises(SchemaMismatch, match=r'0002 \(broken\).*undone: relation "nowhere" does not'):
             await up(connection, (ONE, BROKEN))
         assert not connection.is_in_transaction()
         assert [step.number for step in (await status(connection, (ONE, BROKEN))).applied] == [1]
@@ -140,6 +140,37 @@ def test_s01_a_newer_an_edited_and_a_holed_schema_are_refused_and_left_alone(url
     on(url, work)
 
 
+@pytest.mark.parametrize(
+    ("theirs", "told"),
+    [
+        ("CREATE TABLE schema_migrations (version TEXT)", "its table schema_migrations is not ours"),
+        ("CREATE TABLE devices (x TEXT)", r"0001 \(initial\).*give visiona a database of its own"),
+    ],
+)
+def test_s01_another_programs_database_is_refused_and_left_alone(url: str, theirs: str, told: str) -> None:
+    async def work(connection: asyncpg.Connection) -> None:
+        await connection.execute(theirs)
+        before = await shape(connection)
+        with pytest.raises(SchemaMismatch, match=told):
+            await up(connection, known_migrations())
+        assert await shape(connection) == before
+
+    on(url, work)
+
+
+def test_s01_a_user_who_may_not_make_tables_is_no_matter_of_the_schema(url: str) -> None:
+    async def work(connection: asyncpg.Connection) -> None:
+        name = f"r_{await connection.fetchval('SELECT current_database()')}"
+        await connection.execute(f"CREATE ROLE {name}")
+        await up(connection, (ONE,))
+        await connection.execute(f"GRANT SELECT, INSERT ON schema_migrations TO {name}; SET ROLE {name}")
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await up(connection, (ONE, TWO))
+        await connection.execute(f"RESET ROLE; DROP OWNED BY {name}; DROP ROLE {name}")
+
+    on(url, work)
+
+
 def test_steps_are_undone_from_the_newest_down_to_the_one_named(url: str) -> None:
     async def work(connection: asyncpg.Connection) -> None:
         await up(connection, (ONE, TWO))
@@ -165,7 +196,7 @@ def test_s01_a_step_that_cannot_be_undone_stays(url: str) -> None:
             await down(connection, (ONE, only_up), 0)
         assert await tables(connection) == {"a", "b", "schema_migrations"}
         half = Migration(2, TWO.name, TWO.text, "DROP TABLE b; SELECT 1/0")
-        with pytest.raises(asyncpg.DivisionByZeroError):
+        with pytest.raises(SchemaMismatch, match=r"0002 \(two\).*undone: division by zero"):
             await down(connection, (ONE, half), 0)
         assert await tables(connection) == {"a", "b", "schema_migrations"}
 

@@ -47,7 +47,7 @@ def test_asking_for_the_status_changes_nothing(connection: sqlite3.Connection) -
 def test_s01_a_step_that_fails_is_undone_whole_and_those_before_it_stay(
     connection: sqlite3.Connection,
 ) -> None:
-    with pytest.raises(sqlite3.OperationalError):
+    with pytest.raises(SchemaMismatch, match=r"0002 \(broken\).*undone: no such table: nowhere"):
         up(connection, (ONE, BROKEN))
     assert not connection.in_transaction
     assert [step.number for step in status(connection, (ONE, BROKEN)).applied] == [1]
@@ -78,6 +78,23 @@ def test_s01_who_comes_second_finds_nothing_left_to_do(
     assert connection.execute("SELECT count(*) FROM a").fetchone() == (1,)
 
 
+@pytest.mark.parametrize(
+    ("theirs", "told"),
+    [
+        ("CREATE TABLE schema_migrations (version TEXT)", "its table schema_migrations is not ours"),
+        ("CREATE TABLE devices (x TEXT)", r"0001 \(initial\).*give visiona a database of its own"),
+    ],
+)
+def test_s01_another_programs_file_is_refused_and_left_alone(
+    connection: sqlite3.Connection, theirs: str, told: str
+) -> None:
+    connection.execute(theirs)
+    before = tables(connection)
+    with pytest.raises(SchemaMismatch, match=told):
+        up(connection, known_migrations())
+    assert tables(connection) == before
+
+
 def test_steps_are_undone_from_the_newest_down_to_the_one_named(connection: sqlite3.Connection) -> None:
     up(connection, (ONE, TWO))
     assert len(down(connection, (ONE, TWO), 2).applied) == 2
@@ -96,7 +113,7 @@ def test_s01_a_step_that_cannot_be_undone_stays(connection: sqlite3.Connection) 
     with pytest.raises(SchemaMismatch, match=r"0002 \(two\) cannot be undone"):
         down(connection, (ONE, only_up), 0)
     half = Migration(2, TWO.name, TWO.text, "DROP TABLE b;\nDROP TABLE nowhere;")
-    with pytest.raises(sqlite3.OperationalError):
+    with pytest.raises(SchemaMismatch, match=r"0002 \(two\).*undone: no such table"):
         down(connection, (ONE, half), 0)
     assert tables(connection) == {"a", "b", "schema_migrations"}
 

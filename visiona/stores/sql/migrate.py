@@ -122,3 +122,19 @@ def steps_to_undo(known: Sequence[Migration], found: SchemaStatus, to: int) -> t
                 f"step {step.number:04} ({step.name}) cannot be undone; restore the backup from before it"
             )
     return steps
+
+
+def foreign_ledger() -> SchemaMismatch:
+    """To raise where the table that remembers is somebody else's; its name is a common one."""
+    return SchemaMismatch(
+        "the database belongs to another program (its table schema_migrations is not ours);"
+        " give visiona a database of its own"
+    )
+
+
+def step_failed(step: Migration, said: object) -> SchemaMismatch:
+    """To raise where the database does not take a step; `said` is what it said, for whoever has to mend it."""
+    return SchemaMismatch(
+        f"step {step.number:04} ({step.name}) of the schema failed and was undone: {said}; give visiona a database"
+        " of its own, or restore a backup"
+    )

@@ -20,7 +20,9 @@ from visiona.stores.sql.migrate import (
     Applied,
     Migration,
     SchemaStatus,
+    foreign_ledger,
     status_of,
+    step_failed,
     steps_to_undo,
 )
 
@@ -37,6 +39,16 @@ STEP_SECONDS = 900
 """How long one statement of a step may run; also how long a server that went silent is waited for."""
 
 
+_NOT_TAKEN = (
+    asyncpg.SyntaxOrAccessError,
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.DependentObjectsStillExistError,
+    asyncpg.FeatureNotSupportedError,
+)
+"""What the database says where a step does not fit what is there; all else passes, or is for its owner to mend."""
+
+
 async def status(connection: asyncpg.Connection, known: Sequence[Migration]) -> SchemaStatus:
     """How far the database is; raises SchemaMismatch, changes nothing."""
     has_ledger = await connection.fetchval("SELECT to_regclass('schema_migrations') IS NOT NULL")
@@ -47,9 +59,10 @@ async def up(connection: asyncpg.Connection, known: Sequence[Migration]) -> Sche
     """Runs every pending step; says how far the database was before.
 
     Raises:
-        SchemaMismatch: as `status_of`; nothing was changed.
-        asyncpg.PostgresError, OSError: a step failed and was undone, those before it stay. LockNotAvailableError:
-            others held the tables, or the turn, for too long.
+        SchemaMismatch: as `status_of`, and nothing was changed; or the database does not take a step: it was undone,
+            those before it stay.
+        asyncpg.PostgresError, OSError: it cannot be asked, likewise. LockNotAvailableError: others held the tables,
+            or the turn, for too long.
     """
     before = await status(connection, known)
     # Asked first and without the lock: a database that is up to date is only read at a start.
@@ -68,8 +81,9 @@ async def down(connection: asyncpg.Connection, known: Sequence[Migration], to: i
     """Undoes every step after number `to`, the newest first; says how far the database was before.
 
     Raises:
-        SchemaMismatch: as `status_of`, or a step cannot be undone; nothing was changed.
-        asyncpg.PostgresError, OSError: a step failed and stays, those after it are undone.
+        SchemaMismatch: as `status_of`, or a step cannot be undone, and nothing was changed; or the database does not
+            take the way back of one: that step stays, those after it are undone.
+        asyncpg.PostgresError, OSError: as `up`.
     """
     before = await status(connection, known)
     is_done = not steps_to_undo(known, before, to)
@@ -78,7 +92,7 @@ async def down(connection: asyncpg.Connection, known: Sequence[Migration], to: i
             # Looked at again: somebody else may have had a turn.
             steps = steps_to_undo(known, status_of(known, await _applied(connection)), to)
             if steps:
-                await connection.execute(POSTGRES.spell_schema(steps[0].undo or ""), timeout=STEP_SECONDS)
+                await _execute(connection, steps[0], steps[0].undo or "")
                 await connection.execute(FORGET_STEP, steps[0].number)
         is_done = len(steps) <= 1
     return before
@@ -100,10 +114,22 @@ async def _turn(connection: asyncpg.Connection) -> AsyncIterator[None]:
 
 async def run_step(connection: asyncpg.Connection, step: Migration) -> None:
     """Runs one step in the transaction that is open, and notes it in the ledger, which is there."""
-    await connection.execute(POSTGRES.spell_schema(step.text), timeout=STEP_SECONDS)
+    await _execute(connection, step, step.text)
     now = to_micros(datetime.now(UTC))
     await connection.execute(NOTE_STEP, step.number, step.name, step.digest, now)
 
 
+async def _execute(connection: asyncpg.Connection, step: Migration, text: str) -> None:
+    try:
+        await connection.execute(POSTGRES.spell_schema(text), timeout=STEP_SECONDS)
+    except asyncpg.InsufficientPrivilegeError:
+        raise
+    except _NOT_TAKEN as error:
+        raise step_failed(step, error.args[0]) from error
+
+
 async def _applied(connection: asyncpg.Connection) -> list[Applied]:
-    return [Applied(*row) for row in await connection.fetch(READ_LEDGER)]
+    try:
+        return [Applied(*row) for row in await connection.fetch(READ_LEDGER)]
+    except asyncpg.UndefinedColumnError as error:
+        raise foreign_ledger() from error

@@ -19,9 +19,12 @@ from visiona.stores.sql.migrate import (
     Applied,
     Migration,
     SchemaStatus,
+    foreign_ledger,
     status_of,
+    step_failed,
     steps_to_undo,
 )
+from visiona.stores.sql.sqlite_errors import primary_code
 
 
 def status(connection: sqlite3.Connection, known: Sequence[Migration]) -> SchemaStatus:
@@ -35,8 +38,9 @@ def up(connection: sqlite3.Connection, known: Sequence[Migration]) -> SchemaStat
     """Runs every pending step; says how far the file was before.
 
     Raises:
-        SchemaMismatch: as `status_of`; nothing was changed.
-        sqlite3.Error: a step failed and was undone, those before it stay.
+        SchemaMismatch: as `status_of`, and nothing was changed; or the file does not take a step: it was undone,
+            those before it stay.
+        sqlite3.Error: it cannot be written, likewise.
     """
     before = status(connection, known)
     is_done = not before.pending
@@ -55,8 +59,9 @@ def down(connection: sqlite3.Connection, known: Sequence[Migration], to: int) ->
     """Undoes every step after number `to`, the newest first; says how far the file was before.
 
     Raises:
-        SchemaMismatch: as `status_of`, or a step cannot be undone; nothing was changed.
-        sqlite3.Error: a step failed and stays, those after it are undone.
+        SchemaMismatch: as `status_of`, or a step cannot be undone, and nothing was changed; or the file does not take
+            the way back of one: that step stays, those after it are undone.
+        sqlite3.Error: as `up`.
     """
     before = status(connection, known)
     is_done = not steps_to_undo(known, before, to)
@@ -64,7 +69,7 @@ def down(connection: sqlite3.Connection, known: Sequence[Migration], to: int) ->
         with _turn(connection):
             steps = steps_to_undo(known, status_of(known, _applied(connection)), to)
             if steps:
-                _execute_all(connection, steps[0].undo or "")
+                _execute_all(connection, steps[0], steps[0].undo or "")
                 connection.execute(FORGET_STEP, {"1": steps[0].number})
         is_done = len(steps) <= 1
     return before
@@ -84,18 +89,28 @@ def _turn(connection: sqlite3.Connection) -> Iterator[None]:
 
 def run_step(connection: sqlite3.Connection, step: Migration) -> None:
     """Runs one step in the transaction that is open, and notes it in the ledger, which is there."""
-    _execute_all(connection, step.text)
+    _execute_all(connection, step, step.text)
     values = (step.number, step.name, step.digest, to_micros(datetime.now(UTC)))
     connection.execute(NOTE_STEP, {str(place): value for place, value in enumerate(values, 1)})
 
 
-def _execute_all(connection: sqlite3.Connection, text: str) -> None:
-    for statement in _statements(SQLITE.spell_schema(text)):
-        connection.execute(statement)
+def _execute_all(connection: sqlite3.Connection, step: Migration, text: str) -> None:
+    try:
+        for statement in _statements(SQLITE.spell_schema(text)):
+            connection.execute(statement)
+    except sqlite3.Error as error:
+        if primary_code(error) not in {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT}:
+            raise
+        raise step_failed(step, error) from error
 
 
 def _applied(connection: sqlite3.Connection) -> list[Applied]:
-    return [Applied(*row) for row in connection.execute(READ_LEDGER)]
+    try:
+        return [Applied(*row) for row in connection.execute(READ_LEDGER)]
+    except sqlite3.Error as error:
+        if primary_code(error) != sqlite3.SQLITE_ERROR:
+            raise
+        raise foreign_ledger() from error
 
 
 def _statements(text: str) -> Iterator[str]:

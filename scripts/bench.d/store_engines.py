@@ -46,10 +46,16 @@ class Engine(NamedTuple):
 
 
 class Servers:
-    """The servers that are needed, started when they are; close them."""
+    """The servers that are needed, started when they are; close them.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: for what engines keep.
+        pool_size: connections of an engine to each of its servers.
+    """
+
+    def __init__(self, folder: Path, pool_size: int = 8) -> None:
         self._folder = folder
+        self._pool_size = pool_size
         self._running = contextlib.ExitStack()
         self._postgres: PostgresServer | None = None
         self._redis: RedisServer | None = None
@@ -81,7 +87,9 @@ class Servers:
         url = {"memory": "memory:", "sqlite": None}.get(database, "")
         if database == "postgres":
             url = self.postgres.create_database()
-        settings = StoreSettings(url, place, synchronous or "normal")
+        settings = StoreSettings(url, place, synchronous or "normal", pool_size=self._pool_size)
         if redis:
-            settings = replace(settings, redis=RedisSettings(url=self.redis.url(), key_prefix=f"{database}:"))
+            settings = replace(
+                settings, redis=RedisSettings(self.redis.url(), self._pool_size, key_prefix=f"{database}:")
+            )
         return Engine(name, settings)

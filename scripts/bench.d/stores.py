@@ -225,11 +225,15 @@ def main() -> None:
     parser.add_argument("--busy-seconds", type=float, default=10.0, help="on a busy loop; 0: none")
     parser.add_argument("--engines", default=",".join(NAMES), help="those to measure, with commas between")
     parser.add_argument("--only", default="", help="only calls whose name contains this; several with commas")
+    parser.add_argument("--pool-size", type=int, default=8, help="connections to each server")
     parser.add_argument("--json", type=Path, help="write the results there too")
     options = parser.parse_args()
     names = options.engines.split(",")
     about = machine()
-    with tempfile.TemporaryDirectory(prefix="visiona-bench-") as folder, Servers(Path(folder)) as servers:
+    with (
+        tempfile.TemporaryDirectory(prefix="visiona-bench-") as folder,
+        Servers(Path(folder), options.pool_size) as servers,
+    ):
         bench = Bench(servers, names, list(chosen(options.only)), options.seconds)
         for number in range(options.rounds):
             bench.run(number)

@@ -30,7 +30,7 @@ from visiona.stores import kept_sessions
 from visiona.stores.errors import StoreUnavailable
 from visiona.stores.interfaces import Stores
 
-from tests.support.engines import Place
+from tests.support.engines import DATABASES, WITH_REDIS, Place
 from tests.support.nouns import LATER, NOW, Home, a_home, new_hash, put
 
 T = TypeVar("T")
@@ -219,6 +219,7 @@ async def test_one_person_becomes_the_first_administrator(stores: Stores) -> Non
     assert await mint(stores, NOW) is None
 
 
+@pytest.mark.parametrize("engine", [*DATABASES, *WITH_REDIS])
 @pytest.mark.parametrize("claims", [ADA, replace(ADA, email=None), replace(ADA, email_verified=False)])
 async def test_somebody_who_signs_in_many_times_at_once_is_one_account(
     stores: Stores, claims: Claims
@@ -240,6 +241,7 @@ async def test_of_two_persons_who_are_said_to_have_one_address_one_has_the_accou
         assert outcomes(done) == {"done": 1, "NotAllowed": 2}
 
 
+@pytest.mark.parametrize("engine", [*DATABASES, *WITH_REDIS])
 async def test_a14_whoever_signs_in_while_being_disabled_is_not_signed_in(stores: Stores) -> None:
     user = (await sign_in(stores, ADA, NOW)).user
     for _ in range(ROUNDS):

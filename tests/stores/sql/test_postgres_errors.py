@@ -68,6 +68,11 @@ def test_s01_what_passes_or_must_be_mended_is_unavailable_and_said_in_our_words(
         (asyncpg.InterfaceError("cannot perform operation: connection is closed"), "was lost"),
         # https://github.com/MagicStack/asyncpg/issues/1069: raised in place of a connection error.
         (asyncpg.InternalClientError("got result for unknown protocol state 3"), "was lost"),
+        # The server has said goodbye on an idle connection, and the end of it is still on its way.
+        (
+            asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress"),
+            "was lost",
+        ),
     ],
 )
 def test_s01_a_connection_that_does_not_hold_is_unavailable(error: Exception, text: str) -> None:

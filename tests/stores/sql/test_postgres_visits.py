@@ -364,3 +364,19 @@ async def test_closing_cuts_what_is_idle_and_ends_the_probe() -> None:
     await visits.close()
     assert all(connection.is_closed() for connection in server.connections)
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+@on_asyncio
+async def test_s01_a_connection_that_the_driver_has_lost_its_way_on_is_not_given_to_another() -> None:
+    """It looks open until its end arrives, and would fail one caller after the other."""
+    server = FakeServer()
+    visits = some_visits(server)
+    with pytest.raises(StoreUnavailable):
+        async with visits.visit():
+            raise StoreUnavailable("lost") from asyncpg.InternalClientError("cannot switch to state 12")
+    assert visits.pool.idle_count == 0
+    with pytest.raises(StoreUnavailable):
+        async with visits.visit():
+            raise StoreUnavailable("full") from asyncpg.DiskFullError("hush")
+    assert visits.pool.idle_count == 1
+    assert len(server.connections) == 2

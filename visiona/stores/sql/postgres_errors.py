@@ -99,8 +99,11 @@ def translated(error: Exception) -> StoreError | Exception:
         return _unavailable(_SLOW)
     if isinstance(error, OSError):
         return _unavailable(("the database cannot be reached", 2))
-    if isinstance(error, ValueError) or "in progress" in str(error):
-        # The driver about what we gave it: a value of the wrong type, two questions at once on one connection.
+    if isinstance(error, ValueError) or (
+        isinstance(error, asyncpg.InterfaceError) and "in progress" in str(error)
+    ):
+        # The driver about what we gave it: a value of the wrong type, two questions at once on one connection. It has
+        # similar words (InternalClientError) for a connection whose end it has heard of and not yet seen.
         return error
     return _unavailable(_LOST)
 

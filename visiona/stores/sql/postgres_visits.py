@@ -100,7 +100,9 @@ class PostgresVisits:
             if connection.is_closed():
                 self._note_silence(began)
             raise
-        except BaseException:
+        except BaseException as error:
+            if _is_of_connection(error):
+                connection.terminate()
             await self.settle(connection)
             raise
         finally:
@@ -164,3 +166,9 @@ class PostgresVisits:
                 self.heard()
         finally:
             self._outage.end_probe()
+
+
+def _is_of_connection(error: BaseException) -> bool:
+    """Whether it was the connection that failed, and not the server or the operation: it is not tried again."""
+    cause = error.__cause__ if isinstance(error, StoreUnavailable) else None
+    return cause is not None and not is_from_server(cause)

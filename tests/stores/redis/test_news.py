@@ -28,13 +28,13 @@ async def waited_seconds(stores: Stores, after: object) -> float:
     return trio.current_time() - began
 
 
-async def listening(server: RedisServer) -> None:
-    await until(lambda: b"cmd=xread" in server.command("CLIENT", "LIST"))
+async def listening(server: RedisServer, processes: int = 2) -> None:
+    await until(lambda: server.command("CLIENT", "LIST").count(b"cmd=xread") == processes)
 
 
 async def test_who_waits_is_woken_by_what_another_process_wrote(server: RedisServer) -> None:
     async with beside(server) as one, beside(server, is_server=False) as other:
-        await listening(server)
+        await listening(server, 1)
         for _ in range(3):
             assert await waited_seconds(one, lambda: append(other)) < 1
 
@@ -85,7 +85,7 @@ async def test_a_wait_ends_by_itself() -> None:
 
 async def test_a_command_tells_before_it_ends(server: RedisServer) -> None:
     async with beside(server) as one:
-        await listening(server)
+        await listening(server, 1)
 
         async def command() -> None:
             async with beside(server, is_server=False) as other:

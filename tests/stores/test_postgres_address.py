@@ -1,5 +1,5 @@
 import pytest
-from visiona.stores.postgres_address import NoAddress, is_postgres, parsed
+from visiona.stores.postgres_address import NoAddress, Tls, is_postgres, parsed
 
 
 @pytest.mark.parametrize(
@@ -58,6 +58,7 @@ def test_an_address_is_read_and_shown_without_user_and_password(
         "postgresql://db/v?hush",
         "postgresql://db/v?sslmode=hush",
         "postgresql://db/v?connect_timeout=3",
+        "postgresql://db/v?application_name=hush",
         "mysql://db/v",
     ],
 )
@@ -75,6 +76,21 @@ def test_what_is_special_is_said_to_be_written_in_percent() -> None:
 @pytest.mark.parametrize("url", ["postgresql:///v", "postgresql:///v?host=/run/pg"])
 def test_a_socket_of_this_machine_needs_no_tls(url: str) -> None:
     assert "sslmode=disable" in parsed(url).dsn
+
+
+@pytest.mark.parametrize(
+    ("query", "tls"),
+    [
+        ("", None),
+        ("?sslmode=prefer&sslrootcert=/ca.pem", None),
+        ("?sslmode=require", None),
+        ("?sslmode=require&sslrootcert=/ca.pem", Tls("/ca.pem", None, None, checks_name=False)),
+        ("?sslmode=verify-ca", Tls(None, None, None, checks_name=False)),
+        ("?sslmode=verify-full&sslcert=/c&sslkey=/k", Tls(None, "/c", "/k", checks_name=True)),
+    ],
+)
+def test_what_is_to_be_checked_is_known(query: str, tls: Tls | None) -> None:
+    assert parsed(f"postgresql://db/v{query}").tls == tls
 
 
 def test_what_is_said_about_tls_is_kept() -> None:

@@ -17,18 +17,8 @@ SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"
 
 OPTIONS = frozenset(
     {
-        *(
-            "host",
-            "port",
-            "user",
-            "password",
-            "passfile",
-            "application_name",
-            "options",
-            "target_session_attrs",
-        ),
-        *("sslmode", "sslrootcert", "sslcert", "sslkey", "sslpassword", "sslcrl", "sslnegotiation"),
-        *("ssl_min_protocol_version", "ssl_max_protocol_version"),
+        *("host", "port", "user", "password", "passfile", "options", "target_session_attrs"),
+        *("sslmode", "sslrootcert", "sslcert", "sslkey", "sslnegotiation"),
     }
 )
 """What may follow the `?`. Of libpq's others the driver makes settings of the server, which then refuses everybody."""
@@ -41,8 +31,27 @@ _HOST = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.%]+\]|/.*")
 _BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
+CHECKING_MODES = ("verify-ca", "verify-full")
+
+
 class NoAddress(ValueError):
     """The text is none; what this says is for a person and repeats nothing of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """How a server proves who it is, and we do.
+
+    Attributes:
+        authorities: PEM file with who may vouch for it; None for whom this machine trusts.
+        certificate: PEM file with ours, None for none; `key`: the file of its key, if that is another one.
+        checks_name: whether the certificate must be for the host.
+    """
+
+    authorities: str | None
+    certificate: str | None
+    key: str | None
+    checks_name: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +61,13 @@ class PostgresAddress:
     Attributes:
         dsn: for the driver, with all that is secret.
         hosts: names, addresses, or folders of sockets, each with its port; none for the usual places of this machine.
+        tls: what is checked; None where nothing is.
     """
 
     dsn: str = field(repr=False)
     hosts: tuple[tuple[str, int], ...]
     database: str
+    tls: Tls | None = None
 
     def __str__(self) -> str:
         """For people and logs: no user, no password."""
@@ -88,7 +99,9 @@ def parsed(url: str) -> PostgresAddress:
     if "sslmode" not in options and all(host.startswith("/") for host, _ in hosts):
         # No TLS over a socket of this machine; the driver would offer it when it cancels a question, and complain.
         options["sslmode"] = "disable"
-    return PostgresAddress(urlunsplit(parts._replace(query=urlencode(options))), hosts, database)
+    return PostgresAddress(
+        urlunsplit(parts._replace(query=urlencode(options))), hosts, database, _tls(options)
+    )
 
 
 def _check_options(options: dict[str, str]) -> None:
@@ -97,6 +110,20 @@ def _check_options(options: dict[str, str]) -> None:
         raise NoAddress(f"after the ? only these are known: {', '.join(sorted(OPTIONS))}")
     if options.get("sslmode", "prefer") not in SSL_MODES:
         raise NoAddress(f"sslmode is one of {', '.join(SSL_MODES)}")
+
+
+def _tls(options: dict[str, str]) -> Tls | None:
+    mode = options.get("sslmode", "prefer")
+    authorities = options.get("sslrootcert") or None
+    # As libpq: whoever names authorities wants them asked.
+    if mode not in CHECKING_MODES and (mode != "require" or authorities is None):
+        return None
+    return Tls(
+        authorities,
+        options.get("sslcert") or None,
+        options.get("sslkey") or None,
+        checks_name=mode == "verify-full",
+    )
 
 
 def _host(place: str) -> tuple[str, int]:

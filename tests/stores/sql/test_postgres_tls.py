@@ -1,8 +1,11 @@
 """PostgreSQL behind TLS, through the nested loop. The servers of the tests have none, so it is put before one."""
 
+import asyncio  # noqa: TID251  the driver's loop
 import contextlib
+import shutil
 import ssl
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,8 +15,11 @@ import trio
 from visiona.stores.errors import StoreUnavailable
 from visiona.stores.interfaces import Tx
 from visiona.stores.opening import open_stores
+from visiona.stores.postgres_address import Tls
 from visiona.stores.settings import StoreSettings
+from visiona.stores.sql.postgres_tls import TlsContext
 
+from tests.support.asyncio_tests import on_asyncio
 from tests.support.nouns import a_user, put
 
 CERTIFICATES = Path(__file__).parents[2] / "support" / "certificates"
@@ -130,3 +136,61 @@ async def test_s01_a_server_that_cannot_prove_who_it_is_is_refused_with_a_senten
             async with open_stores(over_tls, exclusive=True):
                 pass
     assert "certificates" in caught.value.advice
+
+
+class Making:
+    """Counts how often a context is made, and where."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.threads: list[int] = []
+        make = TlsContext._make
+        monkeypatch.setattr(TlsContext, "_make", lambda context: self._counted(make, context))
+
+    def _counted(self, make: Callable[[TlsContext], ssl.SSLContext], context: TlsContext) -> ssl.SSLContext:
+        self.threads.append(threading.get_ident())
+        return make(context)
+
+
+def test_the_context_is_made_once_and_not_in_the_thread_of_the_devices(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    making = Making(monkeypatch)
+    authorities = tmp_path / "ca.pem"
+    shutil.copy(CERTIFICATES / "one.pem", authorities)
+
+    @on_asyncio
+    async def run() -> None:
+        context = TlsContext(Tls(str(authorities), None, None, checks_name=True))
+        first, *others = await asyncio.gather(*(context.current() for _ in range(8)))
+        assert all(other is first for other in others)
+        assert await context.current() is first
+        assert len(making.threads) == 1
+        assert threading.get_ident() not in making.threads
+        shutil.copy(CERTIFICATES / "two.pem", tmp_path / "new.pem")
+        (tmp_path / "new.pem").rename(authorities)
+        second = await context.current()
+        assert second is not first
+        assert second.get_ca_certs() != first.get_ca_certs()
+
+    run()
+
+
+@pytest.mark.parametrize("checks_name", [True, False])
+def test_a_server_must_prove_who_it_is(checks_name: bool) -> None:
+    @on_asyncio
+    async def run() -> None:
+        certificate, key = (str(CERTIFICATES / name) for name in ("one.pem", "one.key"))
+        context = await TlsContext(Tls(None, certificate, key, checks_name)).current()
+        assert context.verify_mode == ssl.CERT_REQUIRED
+        assert context.check_hostname == checks_name
+
+    run()
+
+
+def test_a_file_that_is_not_there_is_an_error_of_the_systems(tmp_path: Path) -> None:
+    @on_asyncio
+    async def run() -> None:
+        with pytest.raises(FileNotFoundError):
+            await TlsContext(Tls(str(tmp_path / "nothing"), None, None, checks_name=True)).current()
+
+    run()

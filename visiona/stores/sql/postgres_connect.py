@@ -5,6 +5,7 @@ import asyncpg
 from visiona.stores.errors import StoreUnavailable
 from visiona.stores.postgres_address import PostgresAddress
 from visiona.stores.sql.postgres_pool import Connect
+from visiona.stores.sql.postgres_tls import TlsContext
 
 OLDEST_VERSION = 14
 """The oldest that its makers still mend."""
@@ -40,9 +41,12 @@ def connector(address: PostgresAddress, timeout_seconds: float, *, name: str) ->
         "jit": "off",
     }
 
+    tls = TlsContext(address.tls) if address.tls is not None else None
+
     async def connect(within_seconds: float) -> asyncpg.Connection:
         return await asyncpg.connect(
             address.dsn,
+            ssl=await tls.current() if tls is not None else None,
             timeout=within_seconds,
             statement_cache_size=STATEMENTS_KEPT,
             max_cached_statement_lifetime=0,

@@ -115,6 +115,20 @@ async def test_s01_who_waits_too_long_for_a_place_is_told_and_forgotten() -> Non
 
 
 @on_asyncio
+async def test_who_waits_can_be_turned_away_before_the_time() -> None:
+    pool = PostgresPool(connect, 1)
+    held = await pool.acquire(after())
+    waiting = [asyncio.create_task(pool.acquire(after())) for _ in range(3)]
+    await until(lambda: pool.waiting_count == 3)
+    pool.turn_away()
+    pool.release(held)
+    answers = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [TimeoutError] * 3
+    assert (pool.waiting_count, pool.free_count) == (0, 1)
+    assert await pool.acquire(after()) is held
+
+
+@on_asyncio
 async def test_a_connection_is_opened_within_what_is_left_of_the_deadline() -> None:
     given: list[float] = []
 

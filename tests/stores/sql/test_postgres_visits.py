@@ -232,6 +232,21 @@ async def until_answered(visits: PostgresVisits) -> None:
 
 
 @on_asyncio
+async def test_s01_who_waits_for_a_connection_to_a_silent_server_is_told_as_soon_as_that_is_known() -> None:
+    server = FakeServer()
+    visits = some_visits(server, timeout_seconds=3600, pool_size=2)
+    async with visits.visit(), visits.visit():
+        waiting = asyncio.create_task(ask(visits, "x"))
+        await until(lambda: visits.pool.waiting_count == 1)
+        began = asyncio.get_running_loop().time()
+        for _ in range(2):
+            visits._note_silence(began)
+        async with asyncio.timeout(5):
+            with pytest.raises(StoreUnavailable, match="does not answer"):
+                await waiting
+
+
+@on_asyncio
 async def test_one_probe_at_a_time_is_sent_to_a_silent_server() -> None:
     server = FakeServer()
     visits = some_visits(server, timeout_seconds=0.2)

@@ -76,6 +76,11 @@ class PostgresPool:
             self._idle.pop()[0].terminate()
         self._generation += 1
 
+    def turn_away(self) -> None:
+        """Ends the waiting of all who wait for a place, as at their deadline."""
+        for place in self._waiting:
+            _too_late(place)
+
     def close(self) -> None:
         """Cuts what is idle now, and the others as they come back. Nobody may ask any more."""
         self.forget()

@@ -21,6 +21,8 @@ _log = logging.getLogger(__name__)
 CANCEL_SECONDS = 0.5
 """How long the server may take to stop what a caller no longer wants; then the connection is cut."""
 
+_SILENT = "the database does not answer"
+
 
 class PostgresVisits:
     """The way to one server, and what is known of it.
@@ -117,6 +119,8 @@ class PostgresVisits:
         except DRIVER_ERRORS as error:
             if is_from_server(error):
                 self.heard()
+            if self._outage.is_out:
+                raise StoreUnavailable(_SILENT, retry_after_seconds=RETRY_SECONDS) from error
             known = translated(error)
             if isinstance(known, StoreUnavailable):
                 raise known from error
@@ -143,6 +147,7 @@ class PostgresVisits:
         now = asyncio.get_running_loop().time()
         if self._outage.waited_in_vain(began, now):
             self.pool.forget()
+            self.pool.turn_away()
             _log.warning("the database does not answer; nobody is sent there until it does")
             # At once: if it was only slow, hardly anybody is refused.
             self._probe_if_due(now)
@@ -150,7 +155,7 @@ class PostgresVisits:
     def _refuse_if_out(self, now: float) -> None:
         if self._outage.is_out:
             self._probe_if_due(now)
-            raise StoreUnavailable("the database does not answer", retry_after_seconds=RETRY_SECONDS)
+            raise StoreUnavailable(_SILENT, retry_after_seconds=RETRY_SECONDS)
 
     def _probe_if_due(self, now: float) -> None:
         if self._outage.begin_probe(now):

@@ -1,6 +1,8 @@
 """The whole server in this process, on ports of its own, with stores that keep nothing."""
 
 import json
+import socket
+import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,6 +11,9 @@ from urllib.parse import urlsplit
 
 import pytest
 import trio
+import trio.testing
+from h2.connection import H2Connection
+from h2.settings import SettingCodes
 from visiona.app import Bound, run
 from visiona.config import Settings, load
 
@@ -75,6 +80,39 @@ async def test_s06_told_to_stop_it_ends_by_itself_and_its_ports_are_closed(tmp_p
     for url in (bound.web, bound.internal):
         with pytest.raises(OSError):
             await get(url, "/livez")
+
+
+@pytest.mark.parametrize("leave", ["closes", "resets", "breaks the protocol"])
+async def test_s06_who_leaves_in_http_2_before_the_answer_leaves_nothing_behind(
+    tmp_path: Path, leave: str
+) -> None:
+    """The last piece of each answer waits for room that is never made; the server did not stop any more."""
+    async with running(settings(tmp_path)) as (bound, stop):
+        before = trio.lowlevel.current_statistics().tasks_living
+        where = urlsplit(bound.web)
+        stream = await trio.open_tcp_stream(where.hostname or "", where.port or 0)
+        client = H2Connection()
+        client.initiate_connection()
+        client.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 0})
+        for number in range(1, 41, 2):
+            fields = {":method": "GET", ":scheme": "http", ":authority": where.netloc, ":path": "/livez"}
+            client.send_headers(number, list(fields.items()), end_stream=True)
+        await stream.send_all(client.data_to_send())
+        await trio.testing.wait_all_tasks_blocked(0.1)
+        assert trio.lowlevel.current_statistics().tasks_living >= before + 20
+        if leave == "resets":
+            stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        elif leave == "breaks the protocol":
+            await stream.send_all(b"\0\0\0\x04\0\0\0\0\x01")  # SETTINGS, but of a stream
+            while await stream.receive_some():
+                pass
+        await stream.aclose()
+        for _ in range(50):
+            await trio.testing.wait_all_tasks_blocked(0.1)
+            if (after := trio.lowlevel.current_statistics().tasks_living) <= before:
+                break
+        assert after <= before
+        stop.set()
 
 
 async def test_s07_a_taken_port_ends_it_with_the_systems_error(tmp_path: Path) -> None:

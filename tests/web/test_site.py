@@ -9,6 +9,7 @@ from visiona.domain.errors import DeviceOffline
 from visiona.stores.errors import StoreUnavailable
 from visiona.web.guards import PUBLIC
 from visiona.web.settings import WebSettings
+from visiona.web.site import SEND_SECONDS
 
 from tests.web.world import World
 
@@ -254,3 +255,32 @@ async def test_the_last_send_is_not_cancelled_by_the_end_that_it_causes() -> Non
     }
     await world.site(scope, receive, send)
     assert finished == ["the server's own work after the answer"]
+
+
+async def test_h11_an_answer_that_the_client_never_makes_room_for_is_given_up(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """In HTTP/2 a client may open no window, and its connection is well all the same."""
+    world = World()
+
+    async def receive() -> dict[str, object]:
+        await trio.sleep_forever()
+        return {}
+
+    async def send(message: dict[str, object]) -> None:
+        if message["type"] == "http.response.body":
+            await trio.sleep_forever()
+
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "2",
+        "method": "GET",
+        "scheme": "http",
+        "path": "/livez",
+        "raw_path": b"/livez",
+        "query_string": b"",
+        "headers": [],
+    }
+    with trio.fail_after(SEND_SECONDS + 1):
+        await world.site(scope, receive, send)

@@ -15,6 +15,7 @@ from h2.errors import ErrorCodes
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
 from hypercorn.events import Event, Updated
+from hypercorn.protocol import ProtocolWrapper
 from hypercorn.protocol.h2 import H2Protocol
 from hypercorn.trio.lifespan import Lifespan
 from hypercorn.trio.tcp_server import TCPServer
@@ -149,7 +150,10 @@ class HandedServer(TCPServer):
             self.stream.answered()
 
     async def _read_data(self) -> None:
-        await super()._read_data()
+        try:
+            await super()._read_data()
+        finally:
+            await _let_go(self.protocol)
         self._client_has_left = True
         await self.idle_task.stop()
 
@@ -211,6 +215,17 @@ class Hypercorn:
             if not stream.is_given_on:
                 # Cancelled, it has not come to close its socket.
                 stream.socket.close()
+
+
+async def _let_go(wrapper: ProtocolWrapper) -> None:
+    """Ends what waits for the client to make room for more of an answer: nobody will.
+
+    Hypercorn (0.18) leaves it to a cancellation, from which the last piece of an answer is shielded (site.py): each
+    request whose client left in HTTP/2 before it had its answer stayed for ever, and the server never stopped.
+    """
+    if isinstance(wrapper.protocol, H2Protocol):
+        for buffer in list(wrapper.protocol.stream_buffers.values()):
+            await buffer.close()
 
 
 async def _run(server: HandedServer, peer_address: str) -> None:

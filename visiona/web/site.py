@@ -25,6 +25,11 @@ BODY_SECONDS = 20
 """For a client to send a JSON body of at most a mebibyte; slower than a modem is an attack (H-11)."""
 
 
+SEND_SECONDS = 75.0
+"""For a client to make room for one piece of an answer; more than the connection gives it to take one off the wire
+(door_handover.py), for HTTP/2 has windows of its own that a client may never open."""
+
+
 class Site(QuartTrio):
     """Quart, with every error answered from the one table.
 
@@ -39,12 +44,16 @@ class Site(QuartTrio):
         at that word, and the server would be stopped within: the connection stayed open after `Connection: close`,
         and a kept one lost its idle timer (Hypercorn 0.18, quart-trio 0.12).
         """
+        with trio.CancelScope() as answering:
 
-        async def send_whole(message: Any) -> None:  # noqa: ANN401
-            with trio.CancelScope(shield=True):  # bounded: the connection gives each send a deadline
-                await send(message)
+            async def send_whole(message: Any) -> None:  # noqa: ANN401
+                with trio.move_on_after(SEND_SECONDS, shield=True) as sending:
+                    await send(message)
+                if sending.cancelled_caught:
+                    answering.cancel()
+                    await trio.lowlevel.checkpoint()
 
-        await super().__call__(scope, receive, send_whole)
+            await super().__call__(scope, receive, send_whole)
 
     async def handle_user_exception(self, error: BaseException) -> Response:
         """Answers what a route, a guard or the routing raised; cancellations go on."""

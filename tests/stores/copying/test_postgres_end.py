@@ -11,6 +11,7 @@ from visiona.domain.notices import NoticeKind
 from visiona.domain.users import User
 from visiona.stores.copying.errors import CopyRefused
 from visiona.stores.copying.moving import move_to_postgres
+from visiona.stores.copying.postgres_end import PostgresEnd
 from visiona.stores.copying.tables import LEDGER, TABLES, Kind, tables_at
 from visiona.stores.errors import StoreUnavailable
 from visiona.stores.opening import migrate_up, open_stores, schema_status
@@ -315,22 +316,34 @@ async def test_a_server_that_is_killed_in_the_middle_is_a_sentence(
 
 @pytest.mark.slow
 @pytest.mark.timeout(40)
-async def test_a_server_that_is_frozen_can_be_left(tmp_path: Path, own_server: PostgresServer) -> None:
+@pytest.mark.parametrize("is_told", [True, False])
+async def test_a_server_that_is_frozen_is_left(
+    tmp_path: Path, own_server: PostgresServer, monkeypatch: pytest.MonkeyPatch, is_told: bool
+) -> None:
+    """By Ctrl-C at once, and after a while by itself."""
     old = await filled_with_many(tmp_path / "old", rows=5000)
     empty = StoreSettings(own_server.create_database(), tmp_path / "empty")
-    frozen = trio.Event()
-    token = trio.lowlevel.current_trio_token()
+    if not is_told:
+        monkeypatch.setitem(PostgresEnd._ask.__kwdefaults__, "seconds", 1.0)
+    frozen_at = 0.0
 
     def freeze() -> None:
+        nonlocal frozen_at
         own_server.freeze()
-        trio.from_thread.run_sync(frozen.set, trio_token=token)
+        frozen_at = trio.from_thread.run_sync(trio.current_time, trio_token=token)
+        if is_told:
+            trio.from_thread.run_sync(scope.cancel, trio_token=token)
 
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(move_to_postgres, old, empty.postgres, Watching(8, freeze))
-        await frozen.wait()
-        nursery.cancel_scope.cancel()
-        left_at = trio.current_time()
-    assert trio.current_time() - left_at < 5
+    token = trio.lowlevel.current_trio_token()
+    with trio.CancelScope() as scope:
+        if is_told:
+            await move_to_postgres(old, empty.postgres, Watching(8, freeze))
+        else:
+            with pytest.raises(StoreUnavailable, match="does not answer"):
+                await move_to_postgres(old, empty.postgres, Watching(8, freeze))
+    assert scope.cancelled_caught == is_told
+    assert 0 < trio.current_time() - frozen_at < 5
     own_server.thaw()
+    monkeypatch.undo()
     await move_to_postgres(old, empty.postgres, Watching())
     assert await person(empty) is not None

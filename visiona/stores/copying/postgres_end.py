@@ -20,10 +20,12 @@ from visiona.stores.sql import postgres_migrate
 from visiona.stores.sql.columns import from_texts
 from visiona.stores.sql.migrate import CREATE_LEDGER, READ_LEDGER, Applied, Migration
 from visiona.stores.sql.postgres_errors import DRIVER_ERRORS, translated
+from visiona.stores.sql.postgres_migrate import STEP_SECONDS
 
 T = TypeVar("T")
 
-_NO_SUCH_CHARACTER = "22021"
+ANSWER_SECONDS = 120.0
+"""For one question: they take milliseconds, but counting and analysing take longer the more rows there are."""
 
 # Those that a name without its schema means, as everywhere in our texts.
 _TABLES = """SELECT relname FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f') AND pg_table_is_visible(oid)
@@ -118,7 +120,7 @@ class PostgresEnd:
 
     def _run(self, steps: Sequence[Migration]) -> None:
         for step in steps:
-            self._ask(postgres_migrate.run_step, self._connection, step)
+            self._ask(postgres_migrate.run_step, self._connection, step, seconds=STEP_SECONDS)
 
     def _lists_that_are_text(self, table: Table) -> list[int]:
         """Before a step of the schema made arrays of them, lists were JSON here too."""
@@ -129,9 +131,16 @@ class PostgresEnd:
         as_text = {name for (name,) in self._ask(self._connection.fetch, sql, table.name)}
         return [place for place in texts if table.columns[place].name in as_text]
 
-    def _ask(self, question: Callable[..., Coroutine[Any, Any, T]], *values: object) -> T:
+    def _ask(
+        self,
+        question: Callable[..., Coroutine[Any, Any, T]],
+        *values: object,
+        seconds: float = ANSWER_SECONDS,
+    ) -> T:
         async def cross() -> T:
-            return await self._guest.run(question, *values)
+            with trio.move_on_after(seconds):
+                return await self._guest.run(question, *values)
+            raise StoreUnavailable(f"the database does not answer ({self.name})")
 
         try:
             return trio.from_thread.run(cross)

@@ -30,12 +30,22 @@ class Browser(Caller):
 
 def signed_in(server: Server, email: str) -> Browser:
     """Somebody signs in, in another browser each time."""
+    (browser,) = signed_in_often(server, server.store_settings, email, 1)
+    return browser
 
-    async def begin() -> SignedIn:
-        async with open_stores(StoreSettings(None, server.state), exclusive=False) as stores:
-            return await sign_in(stores, Claims("https://id.example", email, email, True), now())
 
-    done = trio.run(begin)
+def signed_in_often(server: Server, settings: StoreSettings, email: str, count: int) -> list[Browser]:
+    """Somebody signs in, in so many browsers; `settings` say where the server keeps that."""
+
+    async def begin() -> list[SignedIn]:
+        claims = Claims("https://id.example", email, email, True)
+        async with open_stores(settings, exclusive=False) as stores:
+            return [await sign_in(stores, claims, now()) for _ in range(count)]
+
     cookie = SessionCookie(SESSION_COOKIE, session_key(None, server.state, is_kept=True))
-    server.evidence.secret(done.text, "a session")
-    return Browser(server.web, None, f"{cookie.name}={cookie.seal(done.text)}", done.session.id)
+    browsers = []
+    for done in trio.run(begin):
+        server.evidence.secret(done.text, "a session")
+        field = f"{cookie.name}={cookie.seal(done.text)}"
+        browsers.append(Browser(server.web, None, field, done.session.id))
+    return browsers

@@ -49,7 +49,8 @@ def backend() -> Iterator[local.Backend]:
 def site(tmp_path_factory: pytest.TempPathFactory, evidence: Evidence) -> Iterator[Site]:
     """For all tests of outages: making a cluster and starting all of it takes seconds."""
     # Agents come again and again here, more often than a good one does.
-    settings = ("relay.reconnects_burst=1000", "relay.reconnects_per_minute=10000")
+    often = ("relay.reconnects_burst=1000", "relay.reconnects_per_minute=10000")
+    settings = (*often, "health.interval_seconds=0.2")
     with running_site(tmp_path_factory.mktemp("site"), evidence, *settings) as site:
         yield site
 

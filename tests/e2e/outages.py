@@ -11,19 +11,23 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
+from visiona.stores.settings import RedisSettings, StoreSettings
+
+from tests.e2e.browsers import Browser, signed_in_often
 from tests.e2e.client import Answer, Caller, until
 from tests.e2e.evidence import Evidence
 from tests.e2e.server import Server
-from tests.support.route_needs import DATABASE, NEEDS
 from tests.support.servers.postgres import PostgresServer
 from tests.support.servers.redis import RedisServer
 from tests.support.toxics import ToxicRelay
 
-NOWHERE = "01a1ff8a-2ec5-7eb4-a538-dda8dbd9fb3f"
 AT_ONCE = 40
+UNKNOWN = 8
 NAMED_SECONDS = 10.0
+ANSWERED_SECONDS = 2.5
+SENTENCE = "the store does not answer at the moment; try again shortly"
 BACK_SECONDS = 10.0
 
 Request = tuple[str, str, object]
@@ -51,18 +55,20 @@ class Figures(NamedTuple):
     """What was measured of one outage.
 
     Attributes:
-        named_seconds: from its beginning until /healthz said so; None if it never does.
+        named_seconds: from its beginning until /healthz said so.
         shots: what was asked at its beginning, all at once.
         later: what was asked once it had been named, one after the other.
         recovered_seconds: from its end until a read and a write succeeded.
-        could_read: whether reading went on meanwhile.
+        spared: whether that went on which needs nothing of it.
+        busy_seconds: how long /healthz took at most meanwhile, which asks nobody: what this machine adds to any answer.
     """
 
-    named_seconds: float | None
+    named_seconds: float
     shots: Sequence[Shot]
     later: Sequence[Shot]
     recovered_seconds: float
-    could_read: bool
+    spared: bool
+    busy_seconds: float
 
     @property
     def slowest(self) -> float:
@@ -79,7 +85,8 @@ class Site:
     Attributes:
         direct: the database's URL past the relay.
         stores: the settings by which another server would use the same.
-        known: somebody whose credential has just been used.
+        known: somebody whose token has just been used.
+        browser: somebody whose session has just been used.
     """
 
     def __init__(self, folder: Path, evidence: Evidence, *settings: str) -> None:
@@ -91,7 +98,9 @@ class Site:
         redis = self.redis.url().replace(f":{self.redis.port}/", f":{self.to_redis.port}/")
         self.stores = (f"database.url={url}", f"redis.url={redis}")
         self.server = Server(folder, evidence, *self.stores, *settings)
-        self._unknown: list[Caller] = []
+        self._unknown: dict[str, Caller] = {}
+        self._used: list[str] = []
+        self._browsers: list[Browser] = []
 
     def start(self) -> None:
         self.server.start()
@@ -106,7 +115,8 @@ class Site:
 
     def beside(self, *arguments: str) -> str:
         """A command of somebody's who reaches the database all the same."""
-        said = self.server.run("--set", f"database.url={self.direct}", *arguments)
+        stores = ("--set", f"database.url={self.direct}", "--set", f"redis.url={self.redis.url()}")
+        said = self.server.run(*stores, *arguments)
         assert said.code == 0, said
         return said.out
 
@@ -152,13 +162,29 @@ class Site:
         return found
 
     def warm(self) -> None:
-        """The callers are ready: one is known, others are not."""
-        while len(self._unknown) < 8:
-            made = self.known.ask("POST", "/api/auth/tokens", {"name": "unknown", "ttl_seconds": 600}).data
-            token = self.server.evidence.secret(made["token"], "a personal access token")
-            self._unknown.append(Caller(self.server.web, token))
-        assert self.known.ask("GET", "/api/devices").status == 200
+        """The callers are ready: some are known, others are not."""
         until(lambda: self.failing() == [], "all is well", BACK_SECONDS)
+        for token_id in self._used:
+            assert self.known.ask("DELETE", f"/api/auth/tokens/{token_id}").status == 204
+        self._used = []
+        while len(self._unknown) < UNKNOWN:
+            made = self.known.ask("POST", "/api/auth/tokens", {"name": "unknown"}).data
+            token = self.server.evidence.secret(made["token"], "a personal access token")
+            self._unknown[made["id"]] = Caller(self.server.web, token)
+        assert self.known.ask("GET", "/api/devices").status == 200
+
+    def warm_browsers(self) -> None:
+        """The same for people who are signed in."""
+        self.warm()
+        missing = UNKNOWN + 1 - len(self._browsers)
+        if missing > 0:
+            settings = StoreSettings(
+                self.direct, self.server.state, redis=RedisSettings(url=self.redis.url())
+            )
+            self._browsers += signed_in_often(self.server, settings, "ada@example.org", missing)
+        self.browser = self._browsers.pop()
+        answer = self.browser.ask("GET", "/api/auth/me")
+        assert answer.status == 200, answer
 
     def shoot(self, request: Request, caller: Caller | None = None) -> Shot:
         method, path, body = request
@@ -166,15 +192,21 @@ class Site:
         answer = (caller or self.known).ask(method, path, body)
         return Shot(method, path, answer, time.monotonic() - began)
 
-    def salvo(self, requests: Sequence[Request], *, with_unknown: bool) -> list[Shot]:
-        """All at once, and beside them, if told so, people who are not known yet."""
-        unknown: list[Caller] = []
-        if with_unknown:
-            unknown, self._unknown = self._unknown, []
+    def salvo(self, orders: Sequence[tuple[Caller, Request]]) -> list[Shot]:
+        """All at once."""
         with ThreadPoolExecutor(AT_ONCE) as threads:
-            first = [threads.submit(self.shoot, request) for request in requests]
-            second = [threads.submit(self.shoot, ("GET", "/api/system/info", None), one) for one in unknown]
-            return [each.result() for each in (*first, *second)]
+            return list(threads.map(lambda order: self.shoot(order[1], order[0]), orders))
+
+    def unknown(self) -> list[Caller]:
+        """People who have not called yet; each is given once."""
+        unknown, self._unknown = self._unknown, {}
+        self._used += unknown
+        return list(unknown.values())
+
+    def unknown_browsers(self) -> list[Browser]:
+        """The same, signed in."""
+        unknown, self._browsers = self._browsers, []
+        return unknown
 
     def writes_succeed(self) -> bool:
         return self.known.ask("POST", "/api/auth/tokens", {"name": "t", "ttl_seconds": 1}).status == 201
@@ -204,86 +236,75 @@ def running_site(folder: Path, evidence: Evidence, *settings: str) -> Iterator[S
     assert "Traceback" not in site.server.text, site.server.text
 
 
-def requests_for(store: str) -> list[Request]:
-    """One of each route that needs the store of a caller who is known."""
-    found: list[Request] = []
-    for (method, rule), need in NEEDS.items():
-        if store in need.of and not need.why:
-            path = "/".join(NOWHERE if part.startswith("<") else part for part in rule.split("/"))
-            found.append((method, path, need.body))
-    return found
+class Side(Protocol):
+    """What is asked to see how one of the two stores is."""
 
+    store: str
 
-WRITES: list[Request] = [
-    ("POST", "/api/pairing/token", {}),
-    ("POST", "/api/auth/tokens", {"name": "t", "ttl_seconds": 1}),
-]
+    def warm(self, site: Site) -> None:
+        """All is well, and whoever is to be known is."""
+
+    def refused(self, site: Site) -> list[Shot]:
+        """What cannot be answered now, asked all at once."""
+
+    def refused_later(self, site: Site) -> list[Shot]:
+        """The same, one after the other."""
+
+    def spared(self, site: Site) -> bool:
+        """Whether that goes on which goes on without it."""
+
+    def works(self, site: Site) -> bool:
+        """Whether all of it goes on."""
 
 
 @dataclass(frozen=True)
 class Outage:
-    """Something that happens to one of the two.
-
-    Attributes:
-        store: as /healthz names it.
-        requests: what is refused meanwhile.
-        is_named: whether /healthz says so.
-    """
+    """Something that happens to one of the two."""
 
     name: str
-    store: str
+    side: Side
     begin: Callable[[Site], object]
     end: Callable[[Site], object]
-    requests: Sequence[Request]
-    is_named: bool = True
 
 
 def measure(site: Site, outage: Outage) -> Figures:
     """Plays it."""
-    site.warm()
+    side = outage.side
+    side.warm(site)
     with ThreadPoolExecutor(1) as watcher:
         began = time.monotonic()
         outage.begin(site)
         begun_after = time.monotonic() - began
-        named = watcher.submit(
-            until, lambda: outage.store in site.failing(), f"{outage.name} is named", NAMED_SECONDS
-        )
-        shots = site.salvo(outage.requests, with_unknown=outage.requests is not WRITES)
-        named_after = begun_after + named.result() if outage.is_named else None
-    later = [site.shoot(request) for request in outage.requests[:6]]
-    could_read = site.reads_succeed()
+        looks: list[float] = []
+
+        def is_named() -> bool:
+            looked = time.monotonic()
+            failing = site.failing()
+            looks.append(time.monotonic() - looked)
+            return side.store in failing
+
+        named = watcher.submit(until, is_named, f"{outage.name} is named", NAMED_SECONDS)
+        shots = side.refused(site)
+        named_after = begun_after + named.result()
+    later = side.refused_later(site)
+    spared = side.spared(site)
     outage.end(site)
-    recovered = until(
-        lambda: site.reads_succeed() and site.writes_succeed(), f"{outage.name} is over", BACK_SECONDS
-    )
-    return Figures(named_after, shots, later, recovered, could_read)
+    recovered = until(lambda: side.works(site), f"{outage.name} is over", BACK_SECONDS)
+    return Figures(named_after, shots, later, recovered, spared, max(looks))
 
 
-_OF_DATABASE = requests_for(DATABASE)
+def must_be_honest(shots: Sequence[Shot], busy_seconds: float = 0.0) -> None:
+    """Each is 503 in time, says when to come again, and no word of a driver's."""
+    for shot in shots:
+        assert shot.is_unavailable, shot
+        assert shot.seconds - busy_seconds < ANSWERED_SECONDS, shot
+        if not shot.answer.headers["Content-Type"].startswith("text/html"):
+            assert shot.answer.error["message"] == SENTENCE
 
 
-def _database(name: str, begin: Callable[[Site], object], end: Callable[[Site], object]) -> Outage:
-    return Outage(name, DATABASE, begin, end, _OF_DATABASE)
-
-
-DATABASE_OUTAGES = [
-    _database("killed (SIGKILL)", lambda site: site.postgres.kill(), lambda site: site.postgres.start()),
-    _database("stopped", lambda site: site.postgres.stop(), lambda site: site.postgres.start()),
-    _database("frozen (SIGSTOP)", lambda site: site.postgres.freeze(), lambda site: site.postgres.thaw()),
-    _database("refused", lambda site: site.to_postgres.refuse(), lambda site: site.to_postgres.heal()),
-    _database("black hole", lambda site: site.to_postgres.vanish(), lambda site: site.to_postgres.heal()),
-    _database("answers lost", lambda site: site.to_postgres.swallow(), lambda site: site.to_postgres.heal()),
-    _database("slow, 5 s", lambda site: site.to_postgres.delay(2.5), lambda site: site.to_postgres.heal()),
-    Outage(
-        "read-only after a failover",
-        DATABASE,
-        lambda site: site.forbid_writing(),
-        lambda site: site.allow_writing(),
-        WRITES,
-    ),
-]
-
-
-def outage_named(name: str) -> Outage:
-    """One of them."""
-    return next(outage for outage in DATABASE_OUTAGES if outage.name == name)
+def tell(measured: Callable[[str, float], None], figures: Figures) -> None:
+    """For the end of the run."""
+    measured("named by /healthz", figures.named_seconds)
+    measured("the slowest answer", figures.slowest)
+    measured("the slowest answer once it is named", figures.slowest_later)
+    measured("recovered after its return", figures.recovered_seconds)

@@ -15,6 +15,7 @@ without telling the app (Hypercorn 0.18).
 An agent may come on a kept connection, for proxies use theirs again: its request is not Hypercorn's to read.
 """
 
+from visiona.web.door_frames import Frames
 from visiona.web.targets import TUNNEL_CONNECT_PATH
 from visiona.wire.errors import RemoteProtocolError
 from visiona.wire.http1.body import BodyReader, chunk, last_chunk
@@ -30,7 +31,8 @@ MAX_AHEAD_BYTES = 65536
 
 
 class CheckedRequests:
-    """The requests of one connection, and what follows a WebSocket's handshake or comes in HTTP/2, which passes as it is.
+    """The requests of one connection, and what follows a WebSocket's handshake or comes in HTTP/2, which passes as it is
+    (HTTP/2 as long as its frames are: door_frames.py).
 
     Attributes:
         is_answering: a whole request has passed, and its answer is not out yet.
@@ -44,6 +46,7 @@ class CheckedRequests:
         self._is_chunked = False
         self._has_begun = False
         self._passes_all = False
+        self._frames: Frames | None = None
         self._is_over = False
         self._is_websocket = False
         self.is_answering = False
@@ -63,6 +66,8 @@ class CheckedRequests:
         """What Hypercorn may read now; empty while a head or a chunk's line is not whole. After a refusal, nothing."""
         if self._passes_all:
             return data
+        if self._frames is not None:
+            return self._frames.receive(data)
         if self._is_over:
             return b""
         self._held += data
@@ -87,7 +92,9 @@ class CheckedRequests:
                 pass
         except RemoteProtocolError as error:
             if error.kind == "http2_preface" and not self._has_begun:
-                self._passes_all = True
+                self._frames = Frames()
+                passed.append(self._frames.receive(bytes(self._held)))
+                self._held.clear()
             else:
                 passed.append(REFUSED)
                 self._is_over = True

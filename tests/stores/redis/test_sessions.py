@@ -46,6 +46,16 @@ async def test_everything_about_a_session_ends_with_it(
     await until(lambda: keys(server) == {"generation"})
 
 
+async def test_a_session_that_is_ended_leaves_nothing_but_the_word_of_its_end(
+    server: RedisServer, stores: Stores, home: Home
+) -> None:
+    for _ in range(2):
+        session = home.session(idp_sid="s")
+        await stores.sessions.create(session)
+        await stores.sessions.delete(session.id, NOW)
+        assert keys(server) == {"generation", "ended"}
+
+
 async def test_an_index_lives_as_long_as_its_last_session(
     server: RedisServer, stores: Stores, home: Home
 ) -> None:

@@ -103,20 +103,16 @@ class RedisPool:
 
 
 async def converse(connection: Connection, words: Words) -> Answer:
-    """One command on this connection. Raises as RedisPool.ask."""
-    try:
-        if connection.is_connected and await connection.can_read():
-            # The server has ended it, or said what nobody asked for.
-            await connection.disconnect()
-        await connection.connect()  # type: ignore[no-untyped-call]
-        await connection.send_command(*words)
-        return await connection.read_response()
-    except ResponseError:
-        # An answer too, and a whole one.
-        raise
-    except BaseException:
+    """One command on this connection. Raises as RedisPool.ask.
+
+    Unless a whole answer was read, a refusal being one too, the driver ends the connection: also when it is cancelled.
+    """
+    if connection.is_connected and await connection.can_read():
+        # The server has ended it, or said what nobody asked for.
         await connection.disconnect()
-        raise
+    await connection.connect()  # type: ignore[no-untyped-call]
+    await connection.send_command(*words)
+    return await connection.read_response()
 
 
 async def _be_admitted(connection: Connection) -> None:

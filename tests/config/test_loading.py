@@ -181,11 +181,11 @@ def test_a_secret_and_its_twin_together_are_a_fault(tmp_path: Path) -> None:
 def test_a_section_of_a_later_version_is_said_to_do_nothing_and_is_no_fault(tmp_path: Path) -> None:
     text = "".join(f"[{section}]\nurl = 'x'\n" for section in LATER)
     path = written(tmp_path, text)
-    environ = {"VISIONA_STORAGE_URL": "file:///models", "VISIONA_CLUSTER_KEY": "hush"}
+    environ = {"VISIONA_CHANNELS_URL": "wss://chat.example", "VISIONA_CLUSTER_KEY": "hush"}
     warnings = "\n".join(read(path, environ, None, ["cluster.nodes=3"]).warnings)
     for section in LATER:
         assert f"{path}: [{section}]: nothing reads it yet" in warnings
-    assert "environment VISIONA_STORAGE_URL: nothing reads it yet: it is for model files" in warnings
+    assert "environment VISIONA_CHANNELS_URL: nothing reads it yet: it is for chat channels" in warnings
     assert "--set cluster.nodes: nothing reads it yet" in warnings
     assert "hush" not in warnings
     assert not set(LATER) & set(SECTIONS)

@@ -14,7 +14,7 @@ from visiona.config.values import NotThis, Value, convert
 from visiona.ops.health import HealthSettings
 from visiona.ops.logs import LogSettings
 from visiona.relay.settings import RelaySettings
-from visiona.stores.settings import RedisSettings, StoreSettings
+from visiona.stores.settings import RedisSettings, StorageSettings, StoreSettings
 from visiona.web.bff.settings import OidcSettings, SessionSettings
 from visiona.web.settings import WebSettings
 
@@ -145,6 +145,7 @@ def _settings(values: Mapping[str, Value], manager: ServiceManager) -> Settings:
         relay=RelaySettings(**piece("relay")),
         internal=InternalSettings(**piece("internal")),
         stores=StoreSettings(state_dir=state_dir, redis=RedisSettings(**piece("redis")), **piece("database")),
+        storage=StorageSettings(**piece("storage")),
         health=HealthSettings(**piece("health")),
         log=LogSettings(**piece("log")),
         manager=manager,

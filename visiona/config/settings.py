@@ -12,7 +12,7 @@ from visiona.domain.listen import ListenAddress
 from visiona.ops.health import HealthSettings
 from visiona.ops.logs import LogSettings
 from visiona.relay.settings import RelaySettings
-from visiona.stores.settings import RedisSettings, StoreSettings
+from visiona.stores.settings import RedisSettings, StorageSettings, StoreSettings
 from visiona.web.bff.settings import OidcSettings, SessionSettings
 from visiona.web.settings import WebSettings
 
@@ -48,6 +48,7 @@ class Settings:
     relay: RelaySettings
     internal: InternalSettings
     stores: StoreSettings
+    storage: StorageSettings
     health: HealthSettings
     log: LogSettings
     manager: ServiceManager = NOT_MANAGED
@@ -61,13 +62,13 @@ SECTIONS: Mapping[str, type] = {
     "internal": InternalSettings,
     "database": StoreSettings,
     "redis": RedisSettings,
+    "storage": StorageSettings,
     "health": HealthSettings,
     "log": LogSettings,
 }
 """Section of the file → the class that declares its keys; a field is a key."""
 
 LATER: Mapping[str, str] = {
-    "storage": "model files",
     "channels": "chat channels",
     "cluster": "several nodes",
 }

@@ -15,6 +15,11 @@ MAX_POOL_SIZE = 100
 MAX_TIMEOUT_SECONDS = 60.0
 """Whoever waits for longer has gone."""
 
+MAX_FILE_BYTES = 2**40
+"""A tebibyte: no accelerator takes a thousandth of it."""
+
+MAX_UPLOAD_IDLE_SECONDS = 600.0
+
 
 @dataclass(frozen=True, slots=True)
 class RedisSettings:
@@ -63,6 +68,49 @@ class RedisSettings:
 
 
 NO_REDIS = RedisSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class StorageSettings:
+    """Section `[storage]`: where model files are kept, and how many.
+
+    Attributes:
+        path: the folder; None for `files` in the state directory.
+        reserve_bytes: so much of the disk stays free: an upload that would need it is refused.
+        max_file_bytes: the largest file.
+        quota_bytes: what the files of one workspace may come to together.
+        quota_models: how many models one workspace may have.
+        upload_idle_seconds: how long an upload may stand still before its connection is ended; it can be continued.
+    """
+
+    path: Path | None = None
+    reserve_bytes: int = 512 * 1024 * 1024
+    max_file_bytes: int = 4 * 1024 * 1024 * 1024
+    quota_bytes: int = 50 * 1024 * 1024 * 1024
+    quota_models: int = 1000
+    upload_idle_seconds: float = 30.0
+
+    def check(self) -> list[str]:
+        """Every fault at once, each a sentence that names the key."""
+        faults = []
+        if self.path is not None and not self.path.is_absolute():
+            faults.append("storage.path: write a path that begins with /")
+        if self.reserve_bytes < 0:
+            faults.append("storage.reserve_bytes: write 0 or more")
+        if self.quota_bytes < 0:
+            faults.append("storage.quota_bytes: write 0 or more")
+        if not 1 <= self.max_file_bytes <= MAX_FILE_BYTES:
+            faults.append(f"storage.max_file_bytes: write a number from 1 to {MAX_FILE_BYTES}")
+        if self.quota_models < 0:
+            faults.append("storage.quota_models: write 0 or more")
+        if not 0 < self.upload_idle_seconds <= MAX_UPLOAD_IDLE_SECONDS:
+            faults.append(
+                f"storage.upload_idle_seconds: write more than 0 and at most {MAX_UPLOAD_IDLE_SECONDS:g}"
+            )
+        return faults
+
+
+DEFAULT_STORAGE = StorageSettings()
 
 
 @dataclass(frozen=True, slots=True)

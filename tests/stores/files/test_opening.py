@@ -1,0 +1,32 @@
+from pathlib import Path
+
+from visiona.stores.files.opening import open_files
+from visiona.stores.settings import DEFAULT_STORAGE, StorageSettings
+
+from tests.stores.files.test_folder import CONTENT, bring, ref_of
+
+
+async def test_the_folder_is_in_the_state_directory_or_where_the_settings_say(tmp_path: Path) -> None:
+    for settings, root in (
+        (StorageSettings(reserve_bytes=0), tmp_path / "state" / "files"),
+        (StorageSettings(tmp_path / "elsewhere", reserve_bytes=0), tmp_path / "elsewhere"),
+    ):
+        async with open_files(settings, tmp_path / "state") as files:
+            await bring(files, ref_of(CONTENT), CONTENT)
+        assert (root / "objects" / ref_of(CONTENT).key).read_bytes() == CONTENT
+
+
+async def test_without_a_state_directory_nothing_is_kept() -> None:
+    async with open_files(StorageSettings(reserve_bytes=0), None) as files:
+        await bring(files, ref_of(CONTENT), CONTENT)
+    async with open_files(StorageSettings(reserve_bytes=0), None) as files:
+        assert not await files.has(ref_of(CONTENT))
+
+
+def test_every_fault_of_the_section_is_named() -> None:
+    assert DEFAULT_STORAGE.check() == []
+    faults = StorageSettings(Path("here"), -1, 0, -1, -1, 0).check()
+    assert [fault.partition(":")[0] for fault in faults] == [
+        *("storage.path", "storage.reserve_bytes", "storage.quota_bytes", "storage.max_file_bytes"),
+        *("storage.quota_models", "storage.upload_idle_seconds"),
+    ]

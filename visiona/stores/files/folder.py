@@ -1,0 +1,119 @@
+"""Model files in a folder of this machine: content.py, run in worker threads."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from functools import partial
+from os import close
+from pathlib import Path
+from typing import TypeVar
+
+import trio
+
+from visiona.stores.files import sweeping
+from visiona.stores.files.content import ContentFolder, Part, open_for_reading, read_at
+from visiona.stores.files.interfaces import PIECE_BYTES, File, FileRef, Known, Upload
+
+T = TypeVar("T")
+
+MAX_THREADS = 8
+"""Disks do not get faster by more, and the threads are shared with all else that blocks."""
+
+
+class FolderFiles:
+    """See interfaces.FileStore."""
+
+    def __init__(self, root: Path, *, reserve_bytes: int) -> None:
+        self._folder = ContentFolder(root, reserve_bytes)
+        self._limiter = trio.CapacityLimiter(MAX_THREADS)
+
+    async def prepare(self) -> None:
+        """Makes the folders; raises OSError."""
+        await self._run(self._folder.prepare)
+
+    @asynccontextmanager
+    async def open_upload(self, ref: FileRef, *, afresh: bool = False) -> AsyncIterator[Upload]:
+        part = await self._run(partial(Part, self._folder, ref, afresh=afresh))
+        try:
+            yield _FolderUpload(part, self._limiter)
+        finally:
+            with trio.CancelScope(shield=True):
+                await self._run(part.close)
+
+    @asynccontextmanager
+    async def open_file_or_none(self, ref: FileRef) -> AsyncIterator[File | None]:
+        descriptor = await self._run(partial(open_for_reading, self._folder.object(ref), ref.size))
+        if descriptor is None:
+            yield None
+            return
+        try:
+            yield _FolderFile(ref, descriptor, self._limiter)
+        finally:
+            close(descriptor)
+
+    async def received(self, ref: FileRef) -> int:
+        if await self.has(ref):
+            return ref.size
+        return await self._run(partial(_size_or_nothing, self._folder.incoming(ref.key)))
+
+    async def has(self, ref: FileRef) -> bool:
+        async with self.open_file_or_none(ref) as file:
+            return file is not None
+
+    async def delete(self, ref: FileRef) -> bool:
+        return await self._run(partial(self._folder.remove, ref))
+
+    async def sweep(self, known: Known, older_than: datetime) -> int:
+        old, folder = older_than.timestamp(), self._folder
+        batches = await self._run(lambda: list(sweeping.key_batches(folder, old)))
+        count = await self._run(partial(sweeping.drop_incoming, folder, old))
+        for batch in batches:
+            unknown = sorted(set(batch) - await known(batch))
+            count += await self._run(partial(sweeping.drop_objects, folder, unknown))
+        await self._run(partial(sweeping.drop_blobs, folder, old))
+        return count
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        return await trio.to_thread.run_sync(work, limiter=self._limiter)
+
+
+class _FolderUpload:
+    def __init__(self, part: Part, limiter: trio.CapacityLimiter) -> None:
+        self._part, self._limiter = part, limiter
+
+    @property
+    def offset(self) -> int:
+        return self._part.offset
+
+    async def write(self, data: bytes) -> None:
+        await trio.to_thread.run_sync(self._part.write, data, limiter=self._limiter)
+
+    async def commit(self) -> None:
+        await trio.to_thread.run_sync(self._part.commit, limiter=self._limiter)
+
+    async def abort(self) -> None:
+        await trio.to_thread.run_sync(self._part.abort, limiter=self._limiter)
+
+
+class _FolderFile:
+    def __init__(self, ref: FileRef, descriptor: int, limiter: trio.CapacityLimiter) -> None:
+        self.ref, self._descriptor, self._limiter = ref, descriptor, limiter
+
+    async def read(self, offset: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
+        end = self.ref.size if length is None else min(self.ref.size, offset + length)
+        while offset < end:
+            size = min(PIECE_BYTES, end - offset)
+            piece = await trio.to_thread.run_sync(
+                read_at, self._descriptor, size, offset, limiter=self._limiter
+            )
+            if not piece:
+                return
+            offset += len(piece)
+            yield piece
+
+
+def _size_or_nothing(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0

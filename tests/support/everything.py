@@ -1,9 +1,10 @@
 """Everything that services and stores can do, done once: for tests that look at how it is done."""
 
 from datetime import timedelta
-from itertools import product
+from itertools import combinations, product
 
 from visiona.domain.access import ALL_SCOPES
+from visiona.domain.audit import EVERYTHING, AuditFilter, Sight
 from visiona.domain.causes import Cause
 from visiona.domain.ids import UserId
 from visiona.domain.models import ModelFilter, ModelSource
@@ -62,6 +63,7 @@ async def do_everything(stores: Stores) -> None:
     await users.disable_user(stores, user.id, NOW)
     await users.enable_user(stores, user.id, NOW)
     await handle_models(stores, user.id)
+    await read_the_log(stores, user.id)
     await purge_expired(stores, NOW)
 
 
@@ -95,3 +97,20 @@ async def handle_models(stores: Stores, user_id: UserId) -> None:
     await stores.read(lambda tx: tx.models.bytes_in(ids))
     await stores.write(lambda tx: tx.models.set_ready(model.id, NOW))
     await stores.write(lambda tx: tx.models.delete(model.id, NOW))
+
+
+async def read_the_log(stores: Stores, user_id: UserId) -> None:
+    home = await a_home(stores, "audit@example.com")
+    given = {
+        "deed": "paired",
+        "user_id": user_id,
+        "subject": "s7",
+        "workspace_id": home.workspace.id,
+        "since": NOW,
+    }
+    for count in range(len(given) + 1):
+        for names in combinations(given, count):
+            wanted = AuditFilter(**{name: given[name] for name in names})  # type: ignore[arg-type]
+            for sight in (EVERYTHING, Sight(user_id, (home.workspace.id,))):
+                await stores.read(lambda tx, sight=sight, wanted=wanted: tx.audit.list_in(sight, wanted, 50))
+    await stores.write(lambda tx: tx.audit.purge(NOW, 10))

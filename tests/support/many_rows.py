@@ -45,6 +45,10 @@ INSERT INTO models (id, workspace_id, user_id, name, version, target_chips, file
     SELECT 'm' || n, 'w' || n % 10 + 1, 'u' || n % 100 + 1, '', '', ARRAY['KL520', 'RARE' || n % 2000], 1,
         repeat('a', 64), CASE WHEN n % 7 = 0 THEN 'converted' ELSE 'uploaded' END, 'ready', n, n
     FROM generate_series(1, 20000) n;
+INSERT INTO audit_entries SELECT lpad(n::text, 36, '0'), {_FROM} + n * 1000000,
+        CASE WHEN n % 100 = 0 THEN 'paired' ELSE 'sign_in' END, 'ok', 'u' || n % 2000 + 1, '', NULL, 'session', '', '',
+        'w' || n % 2000 + 1, 's' || n % 5000, NULL
+    FROM generate_series(1::bigint, 40000) n;
 """
 
 

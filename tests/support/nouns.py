@@ -6,8 +6,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from visiona.domain.access import ALL_SCOPES, Actor, Role
+from visiona.domain.audit import AuditEntry, Deed
 from visiona.domain.devices import Device, DeviceEvent, EventKind
-from visiona.domain.ids import DeviceId, EventId, ModelId, SessionId, TokenId, UserId, WorkspaceId, uuid7
+from visiona.domain.ids import (
+    AuditId,
+    DeviceId,
+    EventId,
+    ModelId,
+    SessionId,
+    TokenId,
+    UserId,
+    WorkspaceId,
+    uuid7,
+)
 from visiona.domain.models import Model, ModelSource, ModelStatus
 from visiona.domain.pairing import PAIRING_TOKEN_TTL, PairingToken
 from visiona.domain.sessions import DEFAULT_LIMITS, UserSession
@@ -179,7 +190,30 @@ def an_event(device: Device, *, at: datetime = NOW, kind: EventKind = EventKind.
     return DeviceEvent(EventId(new_id()), device.id, kind, at)
 
 
-Noun = User | Workspace | Membership | AccessToken | PairingToken | SessionToken | Device | DeviceEvent
+def an_entry(
+    deed: Deed = Deed.SIGN_IN,
+    *,
+    at: datetime = NOW,
+    user_id: UserId | None = None,
+    workspace_id: WorkspaceId | None = None,
+    subject: str | None = None,
+) -> AuditEntry:
+    return AuditEntry(
+        AuditId(new_id()), at, deed, user_id=user_id, workspace_id=workspace_id, subject=subject
+    )
+
+
+Noun = (
+    User
+    | Workspace
+    | Membership
+    | AccessToken
+    | PairingToken
+    | SessionToken
+    | Device
+    | DeviceEvent
+    | AuditEntry
+)
 
 
 async def put(stores: Stores, *nouns: Noun) -> None:
@@ -210,6 +244,8 @@ async def add_one(tx: Tx, noun: Noun) -> None:
             await tx.devices.add(noun)
         case DeviceEvent():
             await tx.device_events.append(noun)
+        case AuditEntry():
+            await tx.audit.append(noun)
 
 
 async def a_home(stores: Stores, email: str = "ada@example.com") -> Home:

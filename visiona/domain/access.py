@@ -35,6 +35,7 @@ class Scope(Enum):
     MODELS_WRITE = "models:write"
     WORKSPACES = "workspaces"
     ACCOUNT = "account"
+    AUDIT_READ = "audit:read"
 
 
 class Via(Enum):

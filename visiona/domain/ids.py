@@ -13,6 +13,7 @@ TokenId = NewType("TokenId", str)
 EventId = NewType("EventId", str)
 SessionId = NewType("SessionId", str)
 ModelId = NewType("ModelId", str)
+AuditId = NewType("AuditId", str)
 
 RANDOM_BYTES = 10
 """How many random bytes `uuid7` consumes: 74 bits of them end in the id."""

@@ -14,8 +14,8 @@ may be otherwise a statement later. An operation that decides by what it read do
 - it trusts a promise of the schema, and whoever runs it begins anew after the StoreConflict (services/afresh.py).
 
 Nobody may wait in a circle, so rows are changed and held in this order, those of one kind by their ids: the first
-administrator's turn, users, workspaces, devices, pairing tokens, session tokens, one-time links, people's sessions,
-sign-ins under way, events, notices. Housekeeping waits for nobody: it leaves out what is held.
+administrator's turn, users, workspaces, models, devices, pairing tokens, session tokens, one-time links, people's sessions,
+sign-ins under way, events, audit entries, notices. Housekeeping waits for nobody: it leaves out what is held.
 
 Every call may raise StoreUnavailable, before or after which nothing was changed; or all of it, where the error says that
 this is in doubt (`is_in_doubt`: a server was lost while it committed). Methods named `…_or_none` return None where
@@ -32,6 +32,7 @@ from visiona.domain.ids import UserId, WorkspaceId
 from visiona.domain.notices import Notice, NoticeKind
 from visiona.domain.users import User
 from visiona.domain.workspaces import Membership, Workspace
+from visiona.stores.audit import AuditStore
 from visiona.stores.devices import DeviceEventStore, DeviceStore
 from visiona.stores.models import ModelStore
 from visiona.stores.one_time_links import OneTimeLinkStore
@@ -93,6 +94,10 @@ class WorkspaceStore(Protocol):
 
     async def get_or_none(self, workspace_id: WorkspaceId) -> Workspace | None: ...
 
+    async def lock_or_none(self, workspace_id: WorkspaceId) -> Workspace | None:
+        """The workspace, held until this transaction ends: also for whatever is counted for each workspace."""
+        ...
+
     async def list_of_user(self, user_id: UserId, limit: int) -> list[tuple[Workspace, Role]]:
         """Those the user is a member of: the personal one first, then by age."""
         ...
@@ -153,6 +158,8 @@ class Tx(Protocol):
     def device_events(self) -> DeviceEventStore: ...
     @property
     def models(self) -> ModelStore: ...
+    @property
+    def audit(self) -> AuditStore: ...
     @property
     def notices(self) -> NoticeStore: ...
     @property

@@ -18,7 +18,7 @@ from visiona.stores.opening import open_stores
 from visiona.stores.settings import StoreSettings
 from visiona.stores.sql.sqlite_file import connect
 
-from tests.support.nouns import NOW, a_home, a_user, a_workspace, add_one, an_event, new_hash
+from tests.support.nouns import NOW, a_home, a_user, a_workspace, add_one, an_entry, an_event, new_hash
 
 HARD_TEXTS = ("", "a,b", '"quoted" \\ back', "line\nline\r\u2028", "雨 é e\u0301 🛰️", "{}", "NULL", "'); --")
 """What a format can stumble over."""
@@ -58,6 +58,11 @@ async def fill(stores: Stores) -> None:
             pairing,
             home.session_token(device, pairing_token_id=pairing.id),
             an_event(device),
+            an_entry(),
+            dataclasses.replace(
+                an_entry(user_id=home.user.id, workspace_id=shared.id, subject=device.id),
+                details={"name": HARD_TEXTS[2], "seen": HARD_TEXTS[4]},
+            ),
         ):
             await add_one(tx, noun)
         await tx.models.add(model)

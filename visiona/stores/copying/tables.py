@@ -146,6 +146,12 @@ TABLES = (
         " metrics faa_object_key created_at# updated_at# deleted_at#",
         since=4,
     ),
+    _table(
+        "audit_entries",
+        "id",
+        "id at# deed outcome user_id email credential_id through address request_id workspace_id subject details",
+        since=6,
+    ),
 )
 
 

@@ -8,6 +8,7 @@ import trio
 from visiona.stores.inline import run_inline
 from visiona.stores.interfaces import Ping, Tx
 from visiona.stores.kept_sessions import KeptPendingLogins, KeptSessions
+from visiona.stores.memory.audit import MemoryAudit
 from visiona.stores.memory.devices import MemoryDeviceEvents, MemoryDevices
 from visiona.stores.memory.models import MemoryModels
 from visiona.stores.memory.notices import MemoryNotices
@@ -35,6 +36,7 @@ class MemoryTx:
         self.devices = MemoryDevices(state)
         self.device_events = MemoryDeviceEvents(state)
         self.models = MemoryModels(state)
+        self.audit = MemoryAudit(state)
         self.notices = MemoryNotices(state)
         self.identities = MemoryIdentities(state)
         self.user_sessions = MemoryUserSessions(state)

@@ -2,8 +2,9 @@
 
 from datetime import datetime, timedelta
 
+from visiona.domain.audit import AuditEntry
 from visiona.domain.devices import Device, DeviceEvent
-from visiona.domain.ids import DeviceId, EventId, ModelId, SessionId, TokenId, UserId, WorkspaceId
+from visiona.domain.ids import AuditId, DeviceId, EventId, ModelId, SessionId, TokenId, UserId, WorkspaceId
 from visiona.domain.models import Model
 from visiona.domain.notices import Notice
 from visiona.domain.one_time_links import OneTimeLink
@@ -33,6 +34,7 @@ class State:
         self.devices: Table[DeviceId, Device] = Table(self.journal)
         self.device_events: Table[EventId, DeviceEvent] = Table(self.journal)
         self.models: Table[ModelId, Model] = Table(self.journal)
+        self.audit_entries: Table[AuditId, AuditEntry] = Table(self.journal)
         self.identities: Table[tuple[str, str], Identity] = Table(self.journal)
         self.user_sessions: Table[SessionId, UserSession] = Table(self.journal)
         self.user_sessions_by_hash: Table[str, SessionId] = Table(self.journal)

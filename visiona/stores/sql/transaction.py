@@ -1,6 +1,7 @@
 """The stores of one open SQL transaction."""
 
 from visiona.stores.sql.access_tokens import SqlAccessTokens
+from visiona.stores.sql.audit import SqlAudit
 from visiona.stores.sql.device_events import SqlDeviceEvents
 from visiona.stores.sql.devices import SqlDevices
 from visiona.stores.sql.engine import SqlTransaction
@@ -28,6 +29,7 @@ class SqlTx:
         self.devices = SqlDevices(tx)
         self.device_events = SqlDeviceEvents(tx)
         self.models = SqlModels(tx)
+        self.audit = SqlAudit(tx)
         self.notices = SqlNotices(tx)
         self.identities = SqlIdentities(tx)
         self.user_sessions = SqlUserSessions(tx)

@@ -1,0 +1,178 @@
+"""The audit log: noting a deed in its own transaction, and reading what was noted.
+
+Who calls, and from where, is said once: at the edge where a request comes in, or by the command line. A service then
+only names the deed. The log is not asked by anything that decides.
+"""
+
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from visiona.domain.access import Actor, Role
+from visiona.domain.audit import (
+    EVERYTHING,
+    MAX_DETAILS,
+    AuditEntry,
+    AuditFilter,
+    Deed,
+    Outcome,
+    Sight,
+    Through,
+    detail,
+)
+from visiona.domain.ids import AuditId, UserId, WorkspaceId
+from visiona.domain.pages import Page, Position, position_of
+from visiona.domain.users import User
+from visiona.services.minting import mint_id
+from visiona.services.paging import checked_limit, page_of
+from visiona.stores.interfaces import Stores, Tx
+
+MAX_ADDRESS_CHARACTERS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where what is being done comes from.
+
+    Attributes:
+        user_id: who does it; None as long as nobody was identified.
+    """
+
+    through: Through = Through.NOBODY
+    address: str = ""
+    request_id: str = ""
+    user_id: UserId | None = None
+    email: str | None = None
+    credential_id: str | None = None
+
+
+NOWHERE = Origin()
+
+_origin: ContextVar[Origin] = ContextVar("origin", default=NOWHERE)
+
+
+def set_origin(origin: Origin) -> None:
+    """Holds from here on in this task, and in what it starts."""
+    _origin.set(origin)
+
+
+def set_caller(actor: Actor) -> None:
+    """The caller is known now: what follows is this person's doing."""
+    _origin.set(
+        replace(
+            _origin.get(),
+            through=Through(actor.via.value),
+            user_id=actor.user_id,
+            email=actor.email,
+            credential_id=actor.credential_id,
+        )
+    )
+
+
+def current_origin() -> Origin:
+    """Where what is being done here and now comes from."""
+    return _origin.get()
+
+
+async def note(
+    tx: Tx,
+    now: datetime,
+    deed: Deed,
+    *,
+    by: User | None = None,
+    through: Through | None = None,
+    workspace_id: WorkspaceId | None = None,
+    subject: str | None = None,
+    outcome: Outcome = Outcome.OK,
+    **details: object,
+) -> None:
+    """Writes one entry in the transaction of the deed: both are kept, or neither.
+
+    Args:
+        by: who did it, where that is not whom the edge has identified: somebody who signs in, or whose token was used.
+        through: likewise.
+        subject: the id of what it was done to.
+        details: what else is worth knowing, by name; None is left out. Never a secret.
+    """
+    await tx.audit.append(
+        entry_of(
+            now,
+            deed,
+            by=by,
+            through=through,
+            workspace_id=workspace_id,
+            subject=subject,
+            outcome=outcome,
+            details=details,
+        )
+    )
+
+
+def entry_of(
+    now: datetime,
+    deed: Deed,
+    *,
+    by: User | None = None,
+    through: Through | None = None,
+    workspace_id: WorkspaceId | None = None,
+    subject: str | None = None,
+    outcome: Outcome = Outcome.OK,
+    details: Mapping[str, object],
+) -> AuditEntry:
+    """An entry from where this is called; see `note`."""
+    origin = current_origin()
+    if by is not None:
+        origin = replace(origin, user_id=by.id, email=by.email)
+    given = [(name, detail(value)) for name, value in details.items() if value is not None]
+    return AuditEntry(
+        id=AuditId(mint_id(now)),
+        at=now,
+        deed=deed,
+        outcome=outcome,
+        user_id=origin.user_id,
+        email=origin.email,
+        credential_id=origin.credential_id,
+        through=through or origin.through,
+        address=origin.address[:MAX_ADDRESS_CHARACTERS],
+        request_id=origin.request_id,
+        workspace_id=workspace_id,
+        subject=subject,
+        details=dict(given[:MAX_DETAILS]),
+    )
+
+
+async def sight_of(tx: Tx, actor: Actor) -> Sight:
+    """What of the log a caller may see; an administrator of the server sees everything."""
+    user = await tx.users.get_or_none(actor.user_id)
+    if user is not None and user.is_admin:
+        return EVERYTHING
+    looked_after = (workspace for workspace, role in actor.workspaces.items() if role is not Role.MEMBER)
+    return Sight(actor.user_id, tuple(looked_after))
+
+
+async def list_audit(
+    stores: Stores,
+    actor: Actor | None,
+    wanted: AuditFilter,
+    *,
+    limit: int,
+    cursor: str | None = None,
+) -> Page[AuditEntry]:
+    """A page of what the caller may see, the newest first; None is the operator, who sees everything.
+
+    Raises:
+        Invalid: the limit or the cursor is none.
+    """
+    size = checked_limit(limit)
+    before = position_of(cursor) if cursor is not None else None
+
+    async def page(tx: Tx) -> list[AuditEntry]:
+        sight = await sight_of(tx, actor) if actor is not None else EVERYTHING
+        return await tx.audit.list_in(sight, wanted, size + 1, before)
+
+    return page_of(await stores.read(page), size, _position)
+
+
+def _position(entry: AuditEntry) -> Position:
+    return Position(entry.at, entry.id)

@@ -1,0 +1,3 @@
+-- Loses: the audit log; export it first.
+
+DROP TABLE audit_entries;

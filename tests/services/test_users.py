@@ -1,3 +1,6 @@
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
 import pytest
 from visiona.domain.access import Role
 from visiona.domain.errors import Conflict, Invalid, NotFound
@@ -6,10 +9,12 @@ from visiona.domain.notices import NoticeKind
 from visiona.services import users
 from visiona.services.one_time_links import mint_sign_in_link, user_of_link
 from visiona.stores.errors import StoreConflict, StoreUnavailable
-from visiona.stores.interfaces import MAX_ROWS, Stores
+from visiona.stores.interfaces import MAX_ROWS, Stores, Tx
 
 from tests.support.faults import FailingStores
 from tests.support.nouns import LATER, NOW, Home
+
+T = TypeVar("T")
 
 NOBODY = UserId("nobody")
 
@@ -111,3 +116,17 @@ async def test_nobody_cannot_be_changed(stores: Stores) -> None:
         await users.enable_user(stores, NOBODY, NOW)
     with pytest.raises(NotFound):
         await users.set_password(stores, NOBODY, "hash", NOW)
+
+
+async def test_a_session_that_begins_while_the_password_is_replaced_ends_too(
+    stores: Stores, home: Home
+) -> None:
+    """Somebody who knows the old password may be on the way in."""
+
+    class Meanwhile(FailingStores):
+        async def write(self, operation: Callable[[Tx], Awaitable[T]], *, waits: bool = True) -> T:
+            await self.sessions.create(home.session())
+            return await super().write(operation, waits=waits)
+
+    await users.set_password(Meanwhile(stores), home.user.id, "hash", NOW)
+    assert await stores.sessions.list_of_user(home.user.id, NOW) == []

@@ -57,13 +57,13 @@ class Place:
         )
 
 
-def contents(place: Place, stores: Stores) -> dict[str, list[object]]:
+def contents(place: Place, stores: Stores) -> dict[str, object]:
     """Everything that is kept, to be compared with what is kept later."""
     if place.database is not None:
         return {**place.database.contents()}
     if isinstance(stores, MemoryStores):
         tables = {name: each for name, each in vars(stores._state).items() if isinstance(each, Table)}
-        return {name: sorted(each.rows(), key=repr) for name, each in tables.items()}
+        return {name: dict(each._rows) for name, each in tables.items()}
     with contextlib.closing(sqlite3.connect(place.settings.database_file)) as connection:
         names = [row[0] for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
         return {name: connection.execute(f"SELECT * FROM {name} ORDER BY 1, 2").fetchall() for name in names}

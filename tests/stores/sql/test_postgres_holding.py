@@ -13,7 +13,7 @@ from visiona.services.exchange_token import DeviceClaims, exchange
 from visiona.services.housekeeping import KEEP_SESSION_TOKENS, purge_expired
 from visiona.services.pair_device import create_pairing_token
 from visiona.stores.errors import StoreUnavailable
-from visiona.stores.interfaces import Stores
+from visiona.stores.interfaces import Stores, Tx
 
 from tests.support.databases import SharedDatabase
 from tests.support.engines import Place, opened
@@ -51,17 +51,22 @@ class Other:
     def ask(self, sql: str, *values: object) -> None:
         self._loop.run_sync(self._connection.execute(sql, *values))
 
+    def found(self, sql: str) -> list[object]:
+        """The first column."""
+        return [row[0] for row in self._loop.run_sync(self._connection.fetch(sql))]
+
     def close(self) -> None:
         self._connection.terminate()
 
-    async def ask_while_waiting_for(self, sql: str, waiter: Callable[[], Awaitable[object]]) -> None:
-        """Starts the waiter, and once it waits for us ends the transaction with that text."""
+    @contextlib.asynccontextmanager
+    async def keeps_waiting(self, waiter: Callable[[], Awaitable[object]]) -> AsyncIterator[None]:
+        """Starts the waiter; within the block it waits for us, at its end for it."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(waiter)
             with trio.fail_after(10):
                 while not self._loop.run_sync(self._connection.fetchval(WAITING)):  # noqa: ASYNC110 - no event
                     await trio.sleep(0.005)
-            self.ask(sql)
+            yield
 
 
 @pytest.fixture
@@ -76,12 +81,22 @@ async def test_who_reads_or_refers_to_what_is_held_does_not_wait(
 ) -> None:
     device = home.device()
     await put(stores, device)
-    # As `lock_or_none` holds them.
-    other.ask("SELECT 1 FROM devices FOR NO KEY UPDATE")
-    other.ask("SELECT 1 FROM users FOR NO KEY UPDATE")
-    with trio.fail_after(5):
-        assert await stores.read(lambda tx: tx.devices.get_or_none(device.id)) == device
-        await put(stores, home.session_token(device), home.access_token(), home.device())
+    other.ask("SET LOCAL lock_timeout = '2s'")
+
+    async def hold(tx: Tx) -> None:
+        assert await tx.users.lock_or_none(home.user.id) == home.user
+        assert await tx.devices.lock_or_none(device.id) == device
+        assert await tx.devices.lock_known([device.id]) == {device.id}
+        # Meanwhile, elsewhere:
+        other.ask("SELECT 1 FROM users CROSS JOIN devices")
+        other.ask(
+            "INSERT INTO device_events (id, device_id, kind, at) VALUES ('e', $1, 'paired', 1)", device.id
+        )
+        other.ask("INSERT INTO identities VALUES ('i', 's', $1, 1)", home.user.id)
+        with pytest.raises(asyncpg.LockNotAvailableError):
+            other.ask("SELECT 1 FROM devices FOR NO KEY UPDATE NOWAIT")
+
+    await stores.write(hold)
 
 
 async def test_who_holds_waits_and_then_sees_it_as_it_is(stores: Stores, home: Home, other: Other) -> None:
@@ -93,7 +108,8 @@ async def test_who_holds_waits_and_then_sees_it_as_it_is(stores: Stores, home: H
         with pytest.raises(NotFound):
             await devices.unpair(stores, home.actor, device.id, LATER)
 
-    await other.ask_while_waiting_for("COMMIT", unpair)
+    async with other.keeps_waiting(unpair):
+        other.ask("COMMIT")
     assert await stores.read(lambda tx: tx.notices.last_id()) == 0
 
 
@@ -103,10 +119,26 @@ async def test_who_holds_after_the_other_gave_up_does_it_all(
     device = home.device()
     await put(stores, device)
     other.ask("UPDATE devices SET deleted_at = $1, updated_at = $1", 1)
-    await other.ask_while_waiting_for("ROLLBACK", lambda: devices.remove_device(stores, device.id, LATER))
+    async with other.keeps_waiting(lambda: devices.remove_device(stores, device.id, LATER)):
+        other.ask("ROLLBACK")
     found = await stores.read(lambda tx: tx.devices.get_or_none(device.id))
     assert found is not None
     assert found.deleted_at == LATER
+
+
+async def test_sessions_that_end_together_are_held_in_their_order(
+    stores: Stores, home: Home, other: Other
+) -> None:
+    """Else two who end the same ones could wait for each other."""
+    found = sorted((home.session() for _ in range(20)), key=lambda session: session.id)
+    for session in reversed(found):
+        await stores.sessions.create(session)
+    other.ask("SELECT 1 FROM user_sessions WHERE id = $1 FOR UPDATE", found[10].id)
+    async with other.keeps_waiting(lambda: stores.sessions.delete_of_user(home.user.id, LATER)):
+        free = other.found("SELECT id FROM user_sessions ORDER BY id FOR UPDATE SKIP LOCKED")
+        assert free == [session.id for session in found[10:]]
+        other.ask("COMMIT")
+    assert await stores.sessions.list_of_user(home.user.id, NOW) == []
 
 
 async def test_p12_a_unit_whose_device_is_being_made_elsewhere_becomes_that_device(
@@ -124,7 +156,8 @@ async def test_p12_a_unit_whose_device_is_being_made_elsewhere_becomes_that_devi
     async def pair() -> None:
         made.append(await exchange(stores, text, LATER, DeviceClaims(serial_number="S1")))
 
-    await other.ask_while_waiting_for("COMMIT", pair)
+    async with other.keeps_waiting(pair):
+        other.ask("COMMIT")
     assert [each.device_id for each in made] == ["theirs"]
 
 

@@ -111,7 +111,7 @@ async def test_a12_a_session_that_its_store_lost_is_over_and_no_memory_stands_in
     world = World()
     ada = await world.visitor()
     await world.callers.identify(credentials(ada))
-    await world.stores.write(lambda tx: tx.user_sessions.remove(ada.done.session.id))
+    await world.stores.write(lambda tx: tx.user_sessions.remove([ada.done.session.id]))
     await trio.sleep(30.1)
     with pytest.raises(NotSignedIn):
         await world.callers.identify(credentials(ada))

@@ -105,7 +105,6 @@ class ToxicRelay:
         def go() -> None:
             self._swallows = True
             self._stop_listening()
-            self._listener = None
             deaf = _listening(self.port, backlog=0)
             self._fillers = [deaf, *(_begun(self.port) for _ in range(2))]
 
@@ -134,11 +133,8 @@ class ToxicRelay:
         def go() -> None:
             self._delay_seconds, self._slice_bytes, self._swallows = 0.0, 0, False
             self._lost_answer_to = b""
-            for filler in self._fillers:
-                filler.close()
-            self._fillers = []
-            if self._listener is None:
-                self._listener = _listening(self.port)
+            self._stop_listening()
+            self._listener = _listening(self.port)
             for passage in [one for one in self._passages if any(lane.is_lost for lane in one.lanes)]:
                 self._drop(passage, resets=True)
 
@@ -148,6 +144,9 @@ class ToxicRelay:
         if not self._is_closed:
             self._order(lambda: setattr(self, "_is_closed", True))
             self._thread.join(5)
+            # Not in the thread: it may be through with the order before it is woken for it.
+            self._wake.close()
+            self._woken.close()
 
     def _order(self, go: Callable[[], object]) -> None:
         done = threading.Event()
@@ -166,7 +165,7 @@ class ToxicRelay:
         finally:
             self._stop_listening()
             self._reset_all()
-            for one in (*self._fillers, self._wake, self._woken):
+            for one in self._fillers:
                 one.close()
 
     def _turn(self) -> None:
@@ -272,6 +271,9 @@ class ToxicRelay:
                 one.close()
 
     def _stop_listening(self) -> None:
+        for one in self._fillers:
+            one.close()
+        self._fillers = []
         if self._listener is not None:
             self._listener.close()
             self._listener = None

@@ -32,6 +32,16 @@ async def test_a_hundred_from_two_servers_gain_nothing(server: RedisServer) -> N
     assert waits.count(0.0) == 5
 
 
+async def test_what_another_server_filled_refuses_here_and_counts_nothing(server: RedisServer) -> None:
+    async with beside(server) as one, beside(server) as other:
+        for _ in range(3):
+            await one.rates.charge(ADDRESS, "full")
+        for _ in range(10):
+            assert await other.rates.take(Take(ACCOUNT, "ada"), Take(ADDRESS, "full")) > 50
+        for number in range(5):
+            assert await other.rates.take(Take(ACCOUNT, "ada"), Take(ADDRESS, str(number))) == 0.0
+
+
 async def test_a_success_elsewhere_is_a_success_here(server: RedisServer) -> None:
     async with beside(server) as one, beside(server) as other:
         for _ in range(3):

@@ -95,6 +95,11 @@ async def handle_models(stores: Stores, user_id: UserId) -> None:
         await stores.read(lambda tx, wanted=wanted: tx.models.list_in(ids, wanted, 50))
     await stores.read(lambda tx: tx.models.count_in(ids))
     await stores.read(lambda tx: tx.models.bytes_in(ids))
+    await stores.read(lambda tx: tx.models.by_version_or_none(home.workspace.id, "yolo", "1"))
+    await stores.read(lambda tx: tx.models.by_key_or_none("models/1"))
+    await stores.read(lambda tx: tx.models.known_keys(["models/1"]))
+    await stores.write(lambda tx: tx.models.lock_or_none(model.id))
+    await stores.write(lambda tx: tx.workspaces.lock_or_none(home.workspace.id))
     await stores.write(lambda tx: tx.models.set_ready(model.id, NOW))
     await stores.write(lambda tx: tx.models.delete(model.id, NOW))
 

@@ -7,8 +7,8 @@ The tree, whole:
     ├─ NotAllowed      known, but may not                 ├─ TooLarge       a body beyond its limit
     ├─ NotFound        absent, or somebody else's         ├─ DeviceOffline  no tunnel; since when and why
     ├─ Conflict        true elsewhere in the meantime     ├─ DeviceBroke    the device answered nonsense
-    ├─ Gone            was here once                      └─ DeviceTooSlow  the device did not answer in time
-    ├─ Invalid         the request itself is wrong
+    ├─ Gone            was here once                      ├─ DeviceTooSlow  the device did not answer in time
+    ├─ Invalid         the request itself is wrong        └─ StorageFull    no room for a file, or a workspace's is used up
     └─ PairingRefused  a one-time token that cannot be exchanged
 
 `code` is for programs and never changes; the message is for a person: what happened, to what, what to do. Neither
@@ -80,6 +80,12 @@ class TooLarge(VisionaError):
     """A body beyond its limit."""
 
     default_code = "PAYLOAD_TOO_LARGE"
+
+
+class StorageFull(VisionaError):
+    """A file has no room: on the server's disk, or in its workspace's share of it."""
+
+    default_code = "STORAGE_FULL"
 
 
 class TooMany(VisionaError):

@@ -28,6 +28,22 @@ class ModelStore(Protocol):
         """Also a deleted one; see its `deleted_at`."""
         ...
 
+    async def lock_or_none(self, model_id: ModelId) -> Model | None:
+        """As `get_or_none`, held until this transaction ends."""
+        ...
+
+    async def by_version_or_none(self, workspace_id: WorkspaceId, name: str, version: str) -> Model | None:
+        """The newest of that name and version. Whoever adds one holds the workspace, so that there is one at most."""
+        ...
+
+    async def by_key_or_none(self, object_key: str) -> Model | None:
+        """Whose file lies there."""
+        ...
+
+    async def known_keys(self, object_keys: Sequence[str]) -> set[str]:
+        """Those of the keys under which models have their files."""
+        ...
+
     async def list_in(
         self,
         workspace_ids: Sequence[WorkspaceId],

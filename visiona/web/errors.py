@@ -27,6 +27,7 @@ from visiona.domain.errors import (
     NotSignedIn,
     PairingRefused,
     ServerStopping,
+    StorageFull,
     TooLarge,
     TooMany,
     VisionaError,
@@ -97,6 +98,7 @@ STATUS: Mapping[type[VisionaError], int] = {
     ServerStopping: 503,
     ProviderDown: 503,
     DeviceTooSlow: 504,
+    StorageFull: 507,
 }
 
 _PROTOCOL_CODES = {405: "METHOD_NOT_ALLOWED", 413: "PAYLOAD_TOO_LARGE", 501: "NOT_IMPLEMENTED"}

@@ -171,3 +171,44 @@ async def test_broken_promises_of_models_are_named(stores: Stores, home: Home) -
     assert caught.value.about == "object_key"
     await stores.write(lambda tx: tx.models.upsert(model))
     assert await listed(stores, [home]) == [model]
+
+
+async def test_a_model_is_found_by_name_and_version_in_its_workspace_alone(
+    stores: Stores, home: Home
+) -> None:
+    other = await a_home(stores, "bob@example.com")
+    first = replace(home.model(), name="yolo", version="1")
+    theirs = replace(other.model(), name="yolo", version="1")
+    gone = replace(home.model(), name="yolo", version="2", deleted_at=LATER)
+    await put(stores, first, theirs, gone)
+
+    async def named(version: str, where: Home = home) -> Model | None:
+        return await stores.read(lambda tx: tx.models.by_version_or_none(where.workspace.id, "yolo", version))
+
+    assert await named("1") == first
+    assert await named("1", other) == theirs
+    assert await named("2") is None
+    later = replace(home.model(created_at=LATER), name="yolo", version="1")
+    await put(stores, later)
+    assert await named("1") == later
+
+
+async def test_a_model_is_found_by_its_files_key_until_it_is_deleted(stores: Stores, home: Home) -> None:
+    one, other = (replace(home.model(), faa_object_key=f"{n}-key-of-it") for n in range(2))
+    keyless = home.model()
+    await put(stores, one, other, keyless)
+    keys = ["0-key-of-it", "1-key-of-it", "2-key-of-it"]
+    assert await stores.read(lambda tx: tx.models.by_key_or_none(keys[0])) == one
+    assert await stores.read(lambda tx: tx.models.by_key_or_none(keys[2])) is None
+    assert await stores.read(lambda tx: tx.models.known_keys(keys)) == set(keys[:2])
+    assert await stores.read(lambda tx: tx.models.known_keys([])) == set()
+    await stores.write(lambda tx: tx.models.delete(one.id, LATER))
+    assert await stores.read(lambda tx: tx.models.by_key_or_none(keys[0])) is None
+    assert await stores.read(lambda tx: tx.models.known_keys(keys)) == {keys[1]}
+
+
+async def test_a_model_that_is_held_is_given_as_it_is(stores: Stores, home: Home) -> None:
+    model = home.model()
+    await put(stores, model)
+    assert await stores.write(lambda tx: tx.models.lock_or_none(model.id)) == model
+    assert await stores.write(lambda tx: tx.models.lock_or_none(NONE)) is None

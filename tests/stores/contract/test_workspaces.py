@@ -98,3 +98,8 @@ async def test_both_sides_of_a_membership_exist(stores: Stores, home: Home) -> N
         with pytest.raises(StoreConflict) as caught:
             await put(stores, nobody)
         assert caught.value.about == "reference"
+
+
+async def test_a_workspace_that_is_held_is_given_as_it_is(stores: Stores, home: Home) -> None:
+    assert await stores.write(lambda tx: tx.workspaces.lock_or_none(home.workspace.id)) == home.workspace
+    assert await stores.write(lambda tx: tx.workspaces.lock_or_none(WorkspaceId("none"))) is None

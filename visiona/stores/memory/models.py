@@ -28,6 +28,21 @@ class MemoryModels:
     async def get_or_none(self, model_id: ModelId) -> Model | None:
         return self._models.get(model_id)
 
+    async def lock_or_none(self, model_id: ModelId) -> Model | None:
+        return self._models.get(model_id)
+
+    async def by_version_or_none(self, workspace_id: WorkspaceId, name: str, version: str) -> Model | None:
+        found = [each for each in self._live({workspace_id}) if (each.name, each.version) == (name, version)]
+        return max(found, key=lambda each: (each.created_at, each.id), default=None)
+
+    async def by_key_or_none(self, object_key: str) -> Model | None:
+        live = (each for each in self._models.rows() if each.deleted_at is None)
+        return next((each for each in live if each.faa_object_key == object_key), None)
+
+    async def known_keys(self, object_keys: Sequence[str]) -> set[str]:
+        live = {each.faa_object_key for each in self._models.rows() if each.deleted_at is None}
+        return {key for key in object_keys if key in live}
+
     async def list_in(
         self,
         workspace_ids: Sequence[WorkspaceId],

@@ -71,6 +71,9 @@ class MemoryWorkspaces:
     async def get_or_none(self, workspace_id: WorkspaceId) -> Workspace | None:
         return self._workspaces.get(workspace_id)
 
+    async def lock_or_none(self, workspace_id: WorkspaceId) -> Workspace | None:
+        return self._workspaces.get(workspace_id)
+
     async def list_of_user(self, user_id: UserId, limit: int) -> list[tuple[Workspace, Role]]:
         found = [
             (workspace, membership.role)

@@ -56,6 +56,26 @@ class SqlModels:
         row = await self._tx.fetch_one(f"{_SELECT} WHERE id = $1", model_id)
         return _model(row) if row is not None else None
 
+    async def lock_or_none(self, model_id: ModelId) -> Model | None:
+        row = await self._tx.fetch_one(f"{_SELECT} WHERE id = $1 @for_update@", model_id)
+        return _model(row) if row is not None else None
+
+    async def by_version_or_none(self, workspace_id: WorkspaceId, name: str, version: str) -> Model | None:
+        sql = f"""{_SELECT} WHERE workspace_id = $1 AND name = $2 AND version = $3 AND deleted_at IS NULL
+            ORDER BY created_at DESC, id DESC LIMIT 1"""
+        row = await self._tx.fetch_one(sql, workspace_id, name, version)
+        return _model(row) if row is not None else None
+
+    async def by_key_or_none(self, object_key: str) -> Model | None:
+        row = await self._tx.fetch_one(
+            f"{_SELECT} WHERE faa_object_key = $1 AND deleted_at IS NULL", object_key
+        )
+        return _model(row) if row is not None else None
+
+    async def known_keys(self, object_keys: Sequence[str]) -> set[str]:
+        sql = "SELECT faa_object_key FROM models WHERE faa_object_key @any_of($1)@ AND deleted_at IS NULL"
+        return {str(row[0]) for row in await self._tx.fetch_all(sql, Texts(object_keys))}
+
     async def list_in(
         self,
         workspace_ids: Sequence[WorkspaceId],

@@ -34,6 +34,11 @@ class SqlWorkspaces:
         row = await self._tx.fetch_one(f"SELECT {_COLUMNS} FROM workspaces WHERE id = $1", workspace_id)
         return _workspace(row) if row is not None else None
 
+    async def lock_or_none(self, workspace_id: WorkspaceId) -> Workspace | None:
+        sql = f"SELECT {_COLUMNS} FROM workspaces WHERE id = $1 @for_update@"
+        row = await self._tx.fetch_one(sql, workspace_id)
+        return _workspace(row) if row is not None else None
+
     async def list_of_user(self, user_id: UserId, limit: int) -> list[tuple[Workspace, Role]]:
         rows = await self._tx.fetch_all(
             """SELECT w.id, w.name, w.personal_of, w.created_at, w.updated_at, w.deleted_at, m.role

@@ -161,17 +161,17 @@ def test_s02_a_redis_that_may_drop_sessions_is_in_the_log_and_in_the_details_of_
 
     until(lambda: "allkeys-lru" in why(), "it is told", BACK_SECONDS)
     assert Caller(server.web, None).ask("GET", "/readyz").status == 200
-    assert len(server.lines("stores.redis.client", "set maxmemory-policy noeviction")) == 1
+    # The log is written a moment after the fact.
+    until(lambda: server.lines("stores.redis.client", "set maxmemory-policy noeviction"), "it is logged")
 
 
-def test_t45_a_session_ended_on_one_server_is_over_on_another_that_shares_its_redis(
-    redis: RedisServer, server: Server, ada: Caller, tmp_path: Path, evidence: Evidence, measured: Measured
+def test_t45_a_session_that_another_process_ends_in_redis_is_over_here(
+    redis: RedisServer, server: Server, ada: Caller, measured: Measured
 ) -> None:
-    """The two share no database here: it is Redis that tells."""
     redis.start()
-    mine = signed_in(server, ADA)
-    assert mine.ask("GET", "/api/auth/me").status == 200
-    assert server.run_apart("session", "end", mine.session_id).code == 0
-    ended_at = time.monotonic()
-    until(lambda: mine.ask("GET", "/api/auth/me").status == 401, "it is over", 2)
-    measured("over after the command", time.monotonic() - ended_at)
+    browser = signed_in(server, ADA)
+    assert browser.ask("GET", "/api/auth/me").status == 200
+    assert server.run_apart("session", "end", browser.session_id).code == 0
+    measured(
+        "over after the command", until(lambda: browser.ask("GET", "/api/auth/me").status == 401, "over", 2)
+    )

@@ -1,18 +1,23 @@
 """Redis behind TLS, through the nested loop. The server of the tests speaks none, so it is put before one."""
 
 import contextlib
+import shutil
 import ssl
+import threading
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 
+import pytest
 import trio
+from visiona.stores.redis import tls
 
-from tests.stores.redis.beside import beside, refusal
+from tests.stores.redis.beside import beside, refusal, seconds_until_answered
 from tests.support.nouns import NOW, a_home
 from tests.support.servers.redis import RedisServer
 
 CERTIFICATES = Path(__file__).parents[2] / "support" / "certificates"
+VOUCHED = f"?ssl_ca_certs={CERTIFICATES / 'one.pem'}"
 
 
 @contextlib.asynccontextmanager
@@ -52,8 +57,7 @@ def url(port: int, query: str = "", host: str = "127.0.0.1") -> str:
 
 
 async def test_sessions_go_through_tls(server: RedisServer) -> None:
-    vouched = f"?ssl_ca_certs={CERTIFICATES / 'one.pem'}"
-    async with tls_before(server) as port, beside(url(port, vouched)) as stores:
+    async with tls_before(server) as port, beside(url(port, VOUCHED)) as stores:
         home = await a_home(stores)
         session = home.session()
         await stores.sessions.create(session)
@@ -72,15 +76,44 @@ async def test_whoever_is_vouched_for_by_nobody_is_not_told_the_password(server:
 
 
 async def test_a_certificate_for_another_name_is_not_believed(server: RedisServer) -> None:
-    async with tls_before(server) as port:
-        query = f"?ssl_ca_certs={CERTIFICATES / 'one.pem'}"
-        async with beside(url(port, query, host="localhost")) as stores:
-            assert "certificate" in str(await refusal(stores.pings["redis"]))
+    async with tls_before(server) as port, beside(url(port, VOUCHED, host="localhost")) as stores:
+        assert "certificate" in str(await refusal(stores.pings["redis"]))
 
 
 async def test_a_file_that_is_not_there_vouches_for_nobody(server: RedisServer) -> None:
     async with tls_before(server) as port, beside(url(port, "?ssl_ca_certs=/nonexistent.pem")) as stores:
         assert "ssl_ca_certs" in str(await refusal(stores.pings["redis"]))
+
+
+async def test_who_vouches_is_read_once_for_any_number_of_connections_and_keeps_nobody_waiting(
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, main = [], threading.get_ident()
+    create = ssl.create_default_context
+
+    def counting(**options: str) -> ssl.SSLContext:
+        assert threading.get_ident() != main
+        read.append(options)
+        return create(**options)
+
+    async with tls_before(server) as port:
+        monkeypatch.setattr(tls.ssl, "create_default_context", counting)
+        async with beside(url(port, VOUCHED), timeout_seconds=10) as stores, trio.open_nursery() as nursery:
+            for _ in range(20):
+                nursery.start_soon(stores.sessions.get_or_none, "h", NOW)
+    assert len(read) == 1
+
+
+async def test_a_file_that_was_replaced_is_read_again(
+    server: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tls, "AGAIN_SECONDS", 0.0)
+    file = tmp_path / "ca.pem"
+    shutil.copy(CERTIFICATES / "two.pem", file)
+    async with tls_before(server) as port, beside(url(port, f"?ssl_ca_certs={file}")) as stores:
+        await refusal(stores.pings["redis"])
+        shutil.copy(CERTIFICATES / "one.pem", file)
+        await seconds_until_answered(stores.pings["redis"])
 
 
 async def test_a_server_without_tls_is_told_of_as_such(server: RedisServer) -> None:

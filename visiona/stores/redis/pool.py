@@ -6,16 +6,18 @@ anything but an answer came is not used again.
 """
 
 import asyncio  # noqa: TID251 - a driver of asyncio's
-from collections.abc import Sequence
+import ssl
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection
+from redis.asyncio.connection import AbstractConnection, Connection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ResponseError
 
 from visiona.stores.redis.answers import Answer, is_of_replica
 from visiona.stores.redis.errors import NotAdmitted, NotPrimary
+from visiona.stores.redis.tls import Trust
 from visiona.stores.redis_address import RedisAddress
 
 Words: TypeAlias = Sequence[str | int]
@@ -40,8 +42,22 @@ class _PlainConnection(_Cut, Connection):
     pass
 
 
-class _TlsConnection(_Cut, SSLConnection):
-    pass
+class _TlsConnection(_PlainConnection):
+    def __init__(self, *, trust: Trust, **options: Any) -> None:  # noqa: ANN401
+        self._trust = trust
+        self._context: ssl.SSLContext | None = None
+        super().__init__(**options)
+
+    def _connection_arguments(self) -> Mapping[str, Any]:
+        return {**super()._connection_arguments(), "ssl": self._context}
+
+    async def _connect(self) -> None:
+        self._context = await self._trust.context()
+        try:
+            await super()._connect()  # type: ignore[no-untyped-call]
+        except ssl.SSLCertVerificationError:
+            self._trust.was_in_vain()
+            raise
 
 
 class RedisPool:
@@ -49,6 +65,7 @@ class RedisPool:
 
     def __init__(self, address: RedisAddress, size: int) -> None:
         self._address = address
+        self._trust = Trust(address.ca_file)
         self._places = asyncio.Semaphore(size)
         self._idle: list[Connection] = []
         self._generation = 0
@@ -95,7 +112,7 @@ class RedisPool:
         }
         if not address.is_tls:
             return _PlainConnection(**options)
-        return _TlsConnection(ssl_check_hostname=True, ssl_ca_certs=address.ca_file, **options)
+        return _TlsConnection(trust=self._trust, **options)
 
     async def _drop(self, connection: Connection) -> None:
         self._idle.remove(connection)

@@ -13,7 +13,7 @@ from datetime import datetime
 from visiona.domain.ids import SessionId, UserId
 from visiona.domain.notices import Notice, NoticeKind
 from visiona.domain.sessions import MAX_SESSIONS_PER_USER, UserSession
-from visiona.stores.errors import StoreConflict
+from visiona.stores.errors import StoreConflict, StoreUnavailable
 from visiona.stores.interfaces import Stores
 from visiona.stores.redis.answers import Answer
 from visiona.stores.redis.link import Link
@@ -27,7 +27,7 @@ from visiona.stores.redis.records import (
     to_span,
 )
 from visiona.stores.redis.scripts import Script
-from visiona.stores.sessions import Ends
+from visiona.stores.sessions import Also, Ends
 
 log = logging.getLogger(__name__)
 
@@ -91,9 +91,13 @@ class RedisSessions:
         """See sessions.SessionStore.touch."""
         return _live_or_none(await self._link.run(TOUCH, token_hash, to_micros(at)), at)
 
-    async def delete(self, session_id: SessionId, at: datetime, user_id: UserId | None = None) -> bool:
+    async def delete(
+        self, session_id: SessionId, at: datetime, user_id: UserId | None = None, *, also: Also | None = None
+    ) -> bool:
         """See sessions.SessionStore.delete."""
-        return bool(await self._link.run(END, session_id, to_micros(at), user_id or _NOTHING))
+        is_ended = bool(await self._link.run(END, session_id, to_micros(at), user_id or _NOTHING))
+        await self._also(also, [session_id] if is_ended else [])
+        return is_ended
 
     async def list_of_user(self, user_id: UserId, now: datetime) -> list[UserSession]:
         """See sessions.SessionStore.list_of_user."""
@@ -101,19 +105,29 @@ class RedisSessions:
         return sorted(found, key=lambda each: (each.last_seen_at, each.id), reverse=True)
 
     async def delete_of_user(
-        self, user_id: UserId, at: datetime, keep: SessionId | None = None
+        self, user_id: UserId, at: datetime, keep: SessionId | None = None, *, also: Also | None = None
     ) -> list[SessionId]:
         """See sessions.SessionStore.delete_of_user."""
-        return _ids(await self._link.run(END_OF_USER, user_id, to_micros(at), keep or _NOTHING))
+        ended = _ids(await self._link.run(END_OF_USER, user_id, to_micros(at), keep or _NOTHING))
+        await self._also(also, ended)
+        return ended
 
     async def delete_of_idp(
-        self, issuer: str, subject: str | None, idp_sid: str | None, at: datetime
+        self,
+        issuer: str,
+        subject: str | None,
+        idp_sid: str | None,
+        at: datetime,
+        *,
+        also: Also | None = None,
     ) -> list[SessionId]:
         """See sessions.SessionStore.delete_of_idp."""
         if subject is None and idp_sid is None:
             raise ValueError("name a subject or a session of the provider")
         names = [digest_of(issuer, name) if name is not None else _NOTHING for name in (subject, idp_sid)]
-        return _ids(await self._link.run(END_OF_IDP, *names, to_micros(at)))
+        ended = _ids(await self._link.run(END_OF_IDP, *names, to_micros(at)))
+        await self._also(also, ended)
+        return ended
 
     async def purge(self, now: datetime, limit: int) -> int:
         """See sessions.SessionStore.purge."""
@@ -138,6 +152,16 @@ class RedisSessions:
             has_more=len(rows) == _BATCH,
             are_doubtful=is_another or not generation,
         )
+
+    async def _also(self, also: Also | None, ended: list[SessionId]) -> None:
+        """The sessions are over whatever the database says: an end is not taken back for the sake of its record."""
+        if also is None or not ended:
+            return
+        try:
+            await self._database.write(lambda tx: also(tx, ended))
+        except StoreUnavailable as error:
+            extra = {"session_ids": " ".join(ended)[:500]}
+            log.warning("sessions were ended, which could not be written down: %s", error, extra=extra)
 
 
 def _live_or_none(answer: Answer, now: datetime) -> UserSession | None:

@@ -99,7 +99,7 @@ async def test_s02_a_command_is_not_held_up_by_a_silent_redis(
 ) -> None:
     monkeypatch.setattr(news, "FAREWELL_SECONDS", 0.1)
     began = trio.current_time()
-    async with beside(server, is_server=False) as stores:
+    async with beside(server, is_server=False, timeout_seconds=1.0) as stores:
         server.freeze()
         await append(stores)
     assert trio.current_time() - began < 2

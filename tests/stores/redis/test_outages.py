@@ -1,7 +1,7 @@
 """S-02: each way in which a Redis can be of no use, on a real one."""
 
 import shutil
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from functools import partial
 
 import pytest
@@ -19,6 +19,16 @@ AT_ONCE_SECONDS = 0.5
 """For an answer that waits for nobody, on a machine that is busy with other tests."""
 
 
+SECONDS = 1.0
+"""What a question may take, as it is by default."""
+
+
+@pytest.fixture
+async def stores(server: RedisServer) -> AsyncIterator[Stores]:
+    async with beside(server, timeout_seconds=SECONDS) as opened:
+        yield opened
+
+
 def asking(stores: Stores) -> Callable[[], Awaitable[object]]:
     return lambda: stores.sessions.get_or_none(new_hash(), NOW)
 
@@ -32,7 +42,7 @@ async def seconds_of(stores: Stores) -> float:
 
 async def test_s02_a_redis_that_is_down_at_the_start_is_refused_at_once_and_works_when_it_comes() -> None:
     with RedisServer(starts=False) as server:
-        async with beside(server) as stores:
+        async with beside(server, timeout_seconds=SECONDS) as stores:
             home = await a_home(stores)
             assert (await refusal(asking(stores))).retry_after_seconds == 2
             assert await seconds_of(stores) < AT_ONCE_SECONDS
@@ -129,7 +139,7 @@ async def test_s02_a_slow_redis_is_waited_for_as_long_as_is_set_and_no_longer(wa
 
 
 async def test_s02_an_answer_in_pieces_is_an_answer(way: ToxicRelay, server: RedisServer) -> None:
-    async with beside(f"redis://127.0.0.1:{way.port}") as stores:
+    async with beside(f"redis://127.0.0.1:{way.port}", timeout_seconds=SECONDS) as stores:
         way.slice(1)
         home = await a_home(stores)
         session = home.session()
@@ -154,7 +164,7 @@ async def test_s02_a_redis_that_still_loads_is_waited_for() -> None:
         server.command("DEBUG", "POPULATE", "1000")
         server.command("SAVE")
         server.kill()
-        async with beside(server) as stores:
+        async with beside(server, timeout_seconds=SECONDS) as stores:
             server.start(waits=False)
             said = set()
             with trio.fail_after(10):
@@ -211,7 +221,7 @@ async def test_s02_a_server_that_becomes_a_replica_is_found_out_by_the_next_chec
 
 async def test_s02_a_redis_that_cannot_write_its_snapshot_keeps_what_it_has() -> None:
     with RedisServer(options={"save": "3600 1"}) as server:
-        async with beside(server) as stores:
+        async with beside(server, timeout_seconds=SECONDS) as stores:
             home = await a_home(stores)
             session = home.session()
             await stores.sessions.create(session)
@@ -235,7 +245,7 @@ async def test_s02_a_wrong_password_is_told_without_saying_it(
             error = await refusal(asking(stores))
             assert str(error) == "Redis refuses the name or password in redis.url"
             assert error.retry_after_seconds == 30
-        async with beside(server) as stores:
+        async with beside(server, timeout_seconds=SECONDS) as stores:
             await asking(stores)()
     shown = "".join(str(vars(record)) for record in caplog.records)
     assert "wrong" not in shown.replace("WRONGPASS", "").replace("wrong password", "")
@@ -243,7 +253,7 @@ async def test_s02_a_wrong_password_is_told_without_saying_it(
 
 
 async def test_s02_a_password_that_is_changed_is_no_longer_believed(server: RedisServer) -> None:
-    async with beside(server) as stores:
+    async with beside(server, timeout_seconds=SECONDS) as stores:
         await asking(stores)()
         server.command("CONFIG", "SET", "requirepass", "hush")
         server.kill()

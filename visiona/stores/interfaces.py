@@ -129,7 +129,7 @@ class NoticeStore(Protocol):
     async def append(self, kind: NoticeKind, subject: str, at: datetime) -> None: ...
 
     async def after(self, notice_id: int, limit: int) -> list[Notice]:
-        """Those with a greater id, the smallest first."""
+        """Those with a greater id, the smallest first; without those of a kind that only a newer server knows."""
         ...
 
     async def last_id(self) -> int:

@@ -1,5 +1,7 @@
 from dataclasses import replace
 from datetime import timedelta
+from enum import Enum
+from typing import cast
 
 import pytest
 from visiona.domain.access import Scope
@@ -91,3 +93,20 @@ async def test_ended_ones_are_forgotten_in_batches(stores: Stores, home: Home) -
     assert await stores.write(lambda tx: tx.access_tokens.purge(end, 3)) == 3
     assert await stores.write(lambda tx: tx.access_tokens.purge(end, 3)) == 1
     assert await stores.read(lambda tx: tx.access_tokens.list_of_user(home.user.id, 10)) == [live]
+
+
+class NewerScope(Enum):
+    """What a later version may allow."""
+
+    BREW = "coffee:brew"
+
+
+async def test_a_scope_that_only_a_newer_server_knows_takes_no_other_away(stores: Stores, home: Home) -> None:
+    """After a rollback, a token of the newer version is still good for what this one knows."""
+    newer = cast("Scope", NewerScope.BREW)
+    token = replace(home.access_token(), scopes=frozenset({Scope.ACCOUNT, newer}))
+    await put(stores, token)
+    found = await stores.read(lambda tx: tx.access_tokens.by_hash_or_none(token.hash))
+    assert found is not None
+    assert Scope.ACCOUNT in found.scopes
+    assert Scope.WORKSPACES not in found.scopes

@@ -1,3 +1,6 @@
+from enum import Enum
+from typing import cast
+
 import pytest
 from visiona.domain.notices import Notice, NoticeKind
 from visiona.stores.interfaces import Stores, Tx
@@ -54,3 +57,25 @@ async def test_purging_gives_no_id_twice(stores: Stores) -> None:
     assert await stores.read(lambda tx: tx.notices.last_id()) == last
     await append(stores, "d")
     assert await subjects(stores, last) == ["d"]
+
+
+class NewerKind(Enum):
+    """What a later version may tell of."""
+
+    BREWED = "brewed"
+
+
+async def test_what_only_a_newer_server_knows_is_passed_over_and_hides_nothing(stores: Stores) -> None:
+    """Two versions on one database, during an upgrade: the older one must go on cutting what it knows of."""
+
+    async def several(tx: Tx) -> None:
+        for number in range(7):
+            await tx.notices.append(cast("NoticeKind", NewerKind.BREWED), str(number), NOW)
+
+    await append(stores, "a")
+    await stores.write(several)
+    await append(stores, "b", "c")
+    await stores.write(several)
+    assert await subjects(stores, 0) == ["a", "b", "c"]
+    assert await subjects(stores, 0, limit=2) == ["a", "b"]
+    assert await subjects(stores, 1, limit=2) == ["b", "c"]

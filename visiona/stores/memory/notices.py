@@ -17,7 +17,8 @@ class MemoryNotices:
         self._notices.put(number, Notice(number, kind, subject, at))
 
     async def after(self, notice_id: int, limit: int) -> list[Notice]:
-        found = [notice for notice in self._notices.rows() if notice.id > notice_id]
+        known = (notice for notice in self._notices.rows() if isinstance(notice.kind, NoticeKind))
+        found = [notice for notice in known if notice.id > notice_id]
         return sorted(found, key=lambda notice: notice.id)[:limit]
 
     async def last_id(self) -> int:

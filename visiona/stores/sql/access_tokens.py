@@ -18,6 +18,8 @@ from visiona.stores.sql.engine import Row, SqlTransaction
 _COLUMNS = "id, token_hash, prefix, user_id, name, scopes, created_at, expires_at, revoked_at, last_used_at"
 _SELECT = f"SELECT {_COLUMNS} FROM access_tokens"
 
+_SCOPES = frozenset(scope.value for scope in Scope)
+
 
 class SqlAccessTokens:
     """See interfaces.AccessTokenStore."""
@@ -96,7 +98,8 @@ def _token(row: Row) -> AccessToken:
         prefix=prefix,
         user_id=UserId(user_id),
         name=name,
-        scopes=frozenset(Scope(scope) for scope in to_texts(scopes)),
+        # What only a newer server knows gives nothing here.
+        scopes=frozenset(Scope(scope) for scope in to_texts(scopes) if scope in _SCOPES),
         created_at=to_moment(created_at),
         expires_at=to_moment_or_none(expires_at),
         revoked_at=to_moment_or_none(revoked_at),

@@ -6,6 +6,8 @@ from visiona.domain.notices import Notice, NoticeKind
 from visiona.stores.sql.columns import to_micros, to_moment
 from visiona.stores.sql.engine import SqlTransaction
 
+_KNOWN = frozenset(kind.value for kind in NoticeKind)
+
 
 class SqlNotices:
     """See interfaces.NoticeStore."""
@@ -22,10 +24,20 @@ class SqlNotices:
     async def after(self, notice_id: int, limit: int) -> list[Notice]:
         await self._tx.flush_last()
         sql = "SELECT id, kind, subject, at FROM notices WHERE id > $1 ORDER BY id LIMIT $2"
-        rows = await self._tx.fetch_all(sql, notice_id, limit)
-        return [
-            Notice(number, NoticeKind(kind), subject, to_moment(at)) for number, kind, subject, at in rows
-        ]
+        found: list[Notice] = []
+        last = notice_id
+        # A short answer would say that there are no more: what is left out is made up for.
+        while (wanted := limit - len(found)) > 0:
+            rows = await self._tx.fetch_all(sql, last, wanted)
+            found += [
+                Notice(number, NoticeKind(kind), subject, to_moment(at))
+                for number, kind, subject, at in rows
+                if kind in _KNOWN
+            ]
+            if len(rows) < wanted:
+                break
+            last = rows[-1][0]
+        return found
 
     async def last_id(self) -> int:
         await self._tx.flush_last()

@@ -9,11 +9,13 @@ from datetime import datetime
 
 from visiona.domain import labels
 from visiona.domain.access import Actor
+from visiona.domain.audit import Deed
 from visiona.domain.devices import Device, DeviceEvent, EventKind
 from visiona.domain.errors import NotFound
 from visiona.domain.ids import DeviceId, EventId, TokenId, WorkspaceId, is_uuid
 from visiona.domain.notices import NoticeKind
 from visiona.domain.pages import Page, Position, position_of
+from visiona.services.audit import note
 from visiona.services.minting import mint_id
 from visiona.services.paging import all_items, checked_limit, page_of
 from visiona.stores.interfaces import Stores, Tx
@@ -95,7 +97,10 @@ async def rename_and_tag(
         if chosen != device.name:
             event = DeviceEvent(EventId(mint_id(now)), device_id, EventKind.RENAMED, now, detail=chosen)
             await tx.device_events.append(event)
-        return await _visible(tx, actor, device_id)
+        changed = await _visible(tx, actor, device_id)
+        if (changed.name, changed.tags) != (device.name, device.tags):
+            await _note_changed(tx, now, device, changed)
+        return changed
 
     return await stores.write(change)
 
@@ -172,12 +177,35 @@ async def _existing(tx: Tx, device_id: DeviceId, *, is_held: bool = False) -> De
     return device
 
 
+async def _note_changed(tx: Tx, now: datetime, before: Device, after: Device) -> None:
+    await note(
+        tx,
+        now,
+        Deed.DEVICE_CHANGED,
+        workspace_id=after.workspace_id,
+        subject=after.id,
+        name=after.name if after.name != before.name else None,
+        name_before=before.name if after.name != before.name else None,
+        tags=", ".join(after.tags) if after.tags != before.tags else None,
+    )
+
+
 async def _end(tx: Tx, device: Device, now: datetime) -> Unpaired:
     await tx.devices.delete(device.id, now)
     # Used up, all of them: only their listing changes, so they are not counted.
     await tx.pairing_tokens.revoke_of_device(device.id, now)
     session_tokens = await tx.session_tokens.revoke_of_device(device.id, now)
     await tx.device_events.append(DeviceEvent(EventId(mint_id(now)), device.id, EventKind.UNPAIRED, now))
+    await note(
+        tx,
+        now,
+        Deed.UNPAIRED,
+        workspace_id=device.workspace_id,
+        subject=device.id,
+        name=device.name,
+        serial_number=device.serial_number,
+        tokens_revoked=len(session_tokens),
+    )
     for token_id in session_tokens:
         await tx.notices.append(NoticeKind.SESSION_TOKEN_REVOKED, token_id, now)
     await tx.notices.append(NoticeKind.DEVICE_DELETED, device.id, now)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from visiona.domain import labels
+from visiona.domain.audit import Deed, Through
 from visiona.domain.devices import DEFAULT_DEVICE_TYPE, Device, DeviceEvent, EventKind
 from visiona.domain.errors import Invalid, PairingRefused
 from visiona.domain.ids import DeviceId, EventId, TokenId, UserId
@@ -20,6 +21,7 @@ from visiona.domain.pairing import Expired, PairingToken, Redeemable, Revoked, U
 from visiona.domain.tokens import SESSION_TOKEN_TTL, SessionToken, TokenKind, token_hash, token_prefix
 from visiona.domain.users import User, account_of
 from visiona.services.afresh import OvertakenError, write_afresh
+from visiona.services.audit import note
 from visiona.services.minting import mint_id, mint_token
 from visiona.stores.interfaces import Stores, Tx
 
@@ -189,6 +191,19 @@ class _Attempt:
             expires_at=self.now + SESSION_TOKEN_TTL,
         )
         await tx.session_tokens.add(session)
+        await note(
+            tx,
+            self.now,
+            Deed.PAIRED,
+            by=user,
+            through=Through.AGENT,
+            workspace_id=token.workspace_id,
+            subject=device_id,
+            pairing_token=token.id,
+            session_token=session.id,
+            serial_number=self.claims.serial_number,
+            agent_version=self.claims.agent_version,
+        )
         return Exchanged(text, account_of(user), session.expires_at, device_id, token.user_id, token.id)
 
     async def _end(self, tx: Tx, token_ids: list[TokenId]) -> None:

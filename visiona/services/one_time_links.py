@@ -6,12 +6,14 @@ The first administrator's link exists as long as nobody has a password; a new li
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from visiona.domain.audit import Deed
 from visiona.domain.errors import Conflict, Gone, NotFound
 from visiona.domain.ids import UserId
 from visiona.domain.labels import label
 from visiona.domain.one_time_links import ONE_TIME_LINK_TTL, LinkPurpose, OneTimeLink
 from visiona.domain.tokens import TokenKind, token_hash
 from visiona.domain.users import User, normalised_email
+from visiona.services.audit import note
 from visiona.services.minting import mint_id, mint_token
 from visiona.services.users import add_account, write_ending_sessions
 from visiona.stores.errors import StoreConflict
@@ -42,6 +44,7 @@ async def mint_first_admin_link(stores: Stores, now: datetime) -> MintedLink | N
             return False
         await tx.one_time_links.end(LinkPurpose.FIRST_ADMIN, None, now)
         await tx.one_time_links.add(minted.link)
+        await note(tx, now, Deed.LINK_CREATED, purpose=LinkPurpose.FIRST_ADMIN.value)
         return True
 
     return minted if await stores.write(mint) else None
@@ -59,6 +62,7 @@ async def mint_sign_in_link(stores: Stores, user_id: UserId, now: datetime) -> M
             raise Conflict(f"the account {user.email} is disabled; visiona user enable {user.email}")
         await tx.one_time_links.end(LinkPurpose.SIGN_IN, user_id, now)
         await tx.one_time_links.add(minted.link)
+        await note(tx, now, Deed.LINK_CREATED, subject=user_id, purpose=LinkPurpose.SIGN_IN.value)
 
     await stores.write(mint)
     return minted
@@ -98,9 +102,10 @@ async def redeem_first_admin_link(
         link = await _live_or_none(tx, text, LinkPurpose.FIRST_ADMIN, now)
         if link is None or await tx.users.any_with_password():
             raise Gone(_GONE)
-        await add_account(tx, user)
+        await add_account(tx, user, by=user)
         if not await tx.one_time_links.consume(link.hash, now):
             raise Gone(_GONE)
+        await note(tx, now, Deed.LINK_USED, by=user, subject=user.id, purpose=link.purpose.value)
 
     try:
         await stores.write(redeem)
@@ -129,9 +134,11 @@ async def redeem_sign_in_link(stores: Stores, text: str, password_hash: str | No
             or not await tx.one_time_links.consume(_hash(text), now)
         ):
             raise Gone(_GONE)
+        await note(tx, now, Deed.LINK_USED, by=user, subject=user.id, purpose=LinkPurpose.SIGN_IN.value)
         if password_hash is None:
             return user
         await tx.users.set_password_hash(user.id, password_hash)
+        await note(tx, now, Deed.PASSWORD_CHANGED, by=user, subject=user.id)
         return replace(user, password_hash=password_hash)
 
     if password_hash is None:

@@ -9,11 +9,13 @@ from datetime import datetime
 
 from visiona.domain import labels
 from visiona.domain.access import Actor
+from visiona.domain.audit import Deed
 from visiona.domain.errors import NotFound, TooMany
 from visiona.domain.ids import DeviceId, TokenId, UserId, WorkspaceId, is_uuid
 from visiona.domain.notices import NoticeKind
 from visiona.domain.pairing import MAX_LIVE_PER_USER, PAIRING_TOKEN_TTL, PairingToken
 from visiona.domain.tokens import SessionToken, TokenKind, token_hash, token_prefix
+from visiona.services.audit import note
 from visiona.services.minting import mint_id, mint_token
 from visiona.stores.interfaces import MAX_ROWS, Stores, Tx
 
@@ -82,6 +84,9 @@ async def create_pairing_token(
                 retry_after_seconds=60,
             )
         await tx.pairing_tokens.add(token)
+        await note(
+            tx, now, Deed.PAIRING_TOKEN_CREATED, workspace_id=workspace, subject=token.id, name=token.name
+        )
 
     await stores.write(add)
     return NewPairingToken(token, text)
@@ -116,10 +121,14 @@ async def revoke_pairing_token(
 
     async def revoke(tx: Tx) -> list[TokenId]:
         if (pairing := await _pairing_or_none(tx, id_or_text)) is not None and pairing.user_id == user_id:
-            await tx.pairing_tokens.revoke(pairing.id, now)
+            if await tx.pairing_tokens.revoke(pairing.id, now):
+                where = pairing.workspace_id
+                await note(tx, now, Deed.PAIRING_TOKEN_REVOKED, workspace_id=where, subject=pairing.id)
             ended = await tx.session_tokens.revoke_of_pairing_token(pairing.id, now)
+            await _note_ended(tx, now, ended, pairing.workspace_id, pairing.device_id)
         elif (session := await _session_or_none(tx, id_or_text)) is not None and session.user_id == user_id:
             ended = [session.id] if await tx.session_tokens.revoke(session.id, now) else []
+            await _note_ended(tx, now, ended, session.workspace_id, session.device_id)
         else:
             raise NotFound("there is no such token")
         for token_id in ended:
@@ -127,6 +136,20 @@ async def revoke_pairing_token(
         return ended
 
     return await stores.write(revoke)
+
+
+async def _note_ended(
+    tx: Tx, now: datetime, ended: list[TokenId], workspace_id: WorkspaceId, device_id: DeviceId | None
+) -> None:
+    for token_id in ended:
+        await note(
+            tx,
+            now,
+            Deed.SESSION_TOKEN_REVOKED,
+            workspace_id=workspace_id,
+            subject=token_id,
+            device_id=device_id,
+        )
 
 
 async def _pairing_or_none(tx: Tx, id_or_text: str) -> PairingToken | None:

@@ -1,15 +1,19 @@
 """People's sessions: who holds one, which there are, ending them."""
 
 import contextlib
+from collections.abc import Sequence
 from datetime import datetime
 
 from visiona.domain.access import ALL_SCOPES, Actor, Via
+from visiona.domain.audit import Deed
 from visiona.domain.errors import NotFound, NotSignedIn
 from visiona.domain.ids import SessionId, UserId, is_uuid
 from visiona.domain.sessions import UserSession, secret_hash
+from visiona.services.audit import note
 from visiona.services.identify import actor_or_none
 from visiona.stores.errors import StoreUnavailable
 from visiona.stores.interfaces import Stores, Tx
+from visiona.stores.sessions import Also
 
 
 async def identify_session(stores: Stores, text: str, now: datetime) -> Actor:
@@ -61,22 +65,46 @@ async def end_session(
     Raises:
         NotFound: there is none, or it is somebody else's.
     """
-    if not is_uuid(session_id) or not await stores.sessions.delete(session_id, now, user_id):
+    also = _noted(now, Deed.SESSION_ENDED)
+    if not is_uuid(session_id) or not await stores.sessions.delete(session_id, now, user_id, also=also):
         raise NotFound("there is no such session")
+
+
+async def sign_out(stores: Stores, session: UserSession, now: datetime) -> bool:
+    """Ends the session that its own holder came with; False if it was over already."""
+    also = _noted(now, Deed.SIGN_OUT, by=session.user_id)
+    return await stores.sessions.delete(session.id, now, also=also)
 
 
 async def end_all_sessions(
     stores: Stores, user_id: UserId, now: datetime, *, keep: SessionId | None = None
 ) -> list[SessionId]:
     """Ends all of a user's but `keep`; says which."""
-    return await stores.sessions.delete_of_user(user_id, now, keep)
+    return await stores.sessions.delete_of_user(user_id, now, keep, also=_noted(now, Deed.SESSION_ENDED))
 
 
 async def end_sessions_of_idp(
     stores: Stores, issuer: str, now: datetime, *, subject: str | None = None, idp_sid: str | None = None
 ) -> list[SessionId]:
     """What a back-channel logout names; says which ended. At least one of the two must be given."""
-    return await stores.sessions.delete_of_idp(issuer, subject, idp_sid, now)
+    also = _noted(now, Deed.SIGN_OUT, issuer=issuer)
+    return await stores.sessions.delete_of_idp(issuer, subject, idp_sid, now, also=also)
+
+
+def _noted(now: datetime, deed: Deed, *, by: UserId | None = None, issuer: str | None = None) -> Also:
+    """A line in the audit log for each session that ended.
+
+    Args:
+        by: whose doing it is, where nobody was identified at the edge.
+        issuer: the identity provider that said so.
+    """
+
+    async def also(tx: Tx, ended: Sequence[SessionId]) -> None:
+        user = await tx.users.get_or_none(by) if by is not None else None
+        for session_id in ended:
+            await note(tx, now, deed, by=user, subject=session_id, issuer=issuer)
+
+    return also
 
 
 async def _actor_or_none(stores: Stores, session: UserSession) -> Actor | None:

@@ -5,9 +5,11 @@ one that the provider has verified: it would otherwise be enough to claim somebo
 """
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from visiona.domain.audit import Deed
 from visiona.domain.errors import Invalid, NotAllowed
 from visiona.domain.ids import SessionId, UserId
 from visiona.domain.labels import label
@@ -21,6 +23,7 @@ from visiona.domain.sessions import (
 )
 from visiona.domain.users import User, normalised_email
 from visiona.services.afresh import OvertakenError, write_afresh
+from visiona.services.audit import note
 from visiona.services.minting import mint_id, mint_secret
 from visiona.services.users import add_account
 from visiona.stores.interfaces import MAX_ROWS, Stores, Tx
@@ -119,8 +122,8 @@ async def sign_in(
         id_token=claims.id_token,
     )
     await stores.sessions.create(session)
-    await _need_enabled_still(stores, session, now)
-    return SignedIn(session, user, text, await _end_replaced(stores, replaces, now))
+    await _admit(stores, session, now)
+    return SignedIn(session, user, text, await _end_replaced(stores, replaces, user, now))
 
 
 async def _user_of(tx: Tx, claims: Claims, now: datetime) -> User:
@@ -132,7 +135,7 @@ async def _user_of(tx: Tx, claims: Claims, now: datetime) -> User:
         user = await _account_of_address(tx, claims)
         if user is None:
             user = _new_user(claims, now)
-            await add_account(tx, user)
+            await add_account(tx, user, by=user)
         await tx.identities.add(Identity(claims.issuer, claims.subject, user.id, now))
     if user is None or user.disabled_at is not None:
         raise NotAllowed(_DISABLED)
@@ -187,18 +190,38 @@ def _address(claims: Claims) -> str | None:
     return None
 
 
-async def _need_enabled_still(stores: Stores, session: UserSession, now: datetime) -> None:
-    """Ends a session that began while its user was being disabled: it was not there yet to be ended by that."""
-    user = await stores.read(lambda tx: tx.users.get_or_none(session.user_id))
-    if user is None or user.disabled_at is not None:
+async def _admit(stores: Stores, session: UserSession, now: datetime) -> None:
+    """Notes the sign-in, before anybody is told the session's text: nobody has one that is not on record.
+
+    Ends a session that began while its user was being disabled: it was not there yet to be ended by that.
+    """
+
+    async def admit(tx: Tx) -> bool:
+        user = await tx.users.get_or_none(session.user_id)
+        if user is None or user.disabled_at is not None:
+            return False
+        browser = session.user_agent or None
+        await note(
+            tx, now, Deed.SIGN_IN, by=user, subject=session.id, issuer=session.issuer, user_agent=browser
+        )
+        return True
+
+    if not await stores.write(admit):
         await stores.sessions.delete(session.id, now)
         raise NotAllowed(_DISABLED)
 
 
-async def _end_replaced(stores: Stores, text: str | None, now: datetime) -> SessionId | None:
+async def _end_replaced(stores: Stores, text: str | None, user: User, now: datetime) -> SessionId | None:
     hashed = secret_hash(text) if text is not None else None
     old = await stores.sessions.get_or_none(hashed, now) if hashed is not None else None
     if old is None:
         return None
-    await stores.sessions.delete(old.id, now)
+
+    async def also(tx: Tx, ended: Sequence[SessionId]) -> None:
+        for session_id in ended:
+            await note(
+                tx, now, Deed.SESSION_ENDED, by=user, subject=session_id, why="the browser signed in anew"
+            )
+
+    await stores.sessions.delete(old.id, now, also=also)
     return old.id

@@ -6,10 +6,12 @@ from datetime import datetime, timedelta
 
 from visiona.domain import labels
 from visiona.domain.access import Scope
+from visiona.domain.audit import Deed
 from visiona.domain.errors import Conflict, Invalid, NotFound
 from visiona.domain.ids import TokenId, UserId, is_uuid
 from visiona.domain.notices import NoticeKind
 from visiona.domain.tokens import ACCESS_TOKEN_TTL, AccessToken, TokenKind, token_hash, token_prefix
+from visiona.services.audit import note
 from visiona.services.minting import mint_id, mint_token
 from visiona.stores.interfaces import MAX_ROWS, Stores, Tx
 
@@ -71,6 +73,16 @@ async def create_access_token(
         if await tx.access_tokens.count_live(user_id, now) >= MAX_LIVE_PER_USER:
             raise Conflict(f"there are {MAX_LIVE_PER_USER} tokens; revoke one first")
         await tx.access_tokens.add(token)
+        await note(
+            tx,
+            now,
+            Deed.TOKEN_CREATED,
+            subject=token.id,
+            name=token.name,
+            owner=user.email,
+            scopes=" ".join(sorted(scope.value for scope in chosen)),
+            expires_at=token.expires_at.isoformat() if token.expires_at is not None else "never",
+        )
 
     await stores.write(add)
     return NewAccessToken(token, text)
@@ -103,6 +115,9 @@ async def revoke_access_token(
             raise NotFound("there is no such token")
         changed = await tx.access_tokens.revoke(token_id, now)
         if changed:
+            owner = await tx.users.get_or_none(token.user_id)
+            whose = owner.email if owner is not None else None
+            await note(tx, now, Deed.TOKEN_REVOKED, subject=token_id, name=token.name, owner=whose)
             await tx.notices.append(NoticeKind.TOKEN_REVOKED, token_id, now)
         return changed
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from visiona.domain.access import Role
+from visiona.domain.audit import Deed
 from visiona.domain.errors import Conflict, Invalid, NotFound
 from visiona.domain.ids import UserId, WorkspaceId, is_uuid
 from visiona.domain.labels import label
@@ -13,6 +14,7 @@ from visiona.domain.notices import NoticeKind
 from visiona.domain.one_time_links import LinkPurpose
 from visiona.domain.users import User, normalised_email
 from visiona.domain.workspaces import Membership, Workspace
+from visiona.services.audit import note
 from visiona.services.minting import mint_id
 from visiona.stores.errors import StoreConflict, StoreUnavailable
 from visiona.stores.interfaces import MAX_ROWS, Stores, Tx
@@ -56,14 +58,21 @@ async def add_user(
     return user
 
 
-async def add_account(tx: Tx, user: User) -> None:
-    """Puts an account and its personal workspace on record; raises StoreConflict(about="email")."""
+async def add_account(tx: Tx, user: User, by: User | None = None) -> None:
+    """Puts an account and its personal workspace on record; raises StoreConflict(about="email").
+
+    Args:
+        by: who makes it, where that is not whom the edge has identified: whoever signs in for the first time.
+    """
     workspace = Workspace(
         WorkspaceId(mint_id(user.created_at)), user.name, user.id, user.created_at, user.created_at
     )
     await tx.users.add(user)
     await tx.workspaces.add(workspace)
     await tx.workspaces.add_member(Membership(workspace.id, user.id, Role.OWNER, user.created_at))
+    await note(
+        tx, user.created_at, Deed.USER_CREATED, by=by, subject=user.id, email=user.email, admin=user.is_admin
+    )
 
 
 async def list_users(stores: Stores) -> list[User]:
@@ -112,6 +121,7 @@ async def disable_user(stores: Stores, user_id: UserId, now: datetime) -> bool:
             raise NotFound("there is no such account")
         changed = await tx.users.set_disabled(user_id, now)
         if changed:
+            await note(tx, now, Deed.USER_DISABLED, subject=user_id)
             await tx.notices.append(NoticeKind.USER_DISABLED, user_id, now)
         return changed
 
@@ -138,7 +148,14 @@ async def enable_user(stores: Stores, user_id: UserId, now: datetime) -> bool:
     if not await stores.read(is_disabled):
         return False
     await stores.sessions.delete_of_user(user_id, now)
-    return await stores.write(lambda tx: tx.users.set_disabled(user_id, None))
+
+    async def enable(tx: Tx) -> bool:
+        changed = await tx.users.set_disabled(user_id, None)
+        if changed:
+            await note(tx, now, Deed.USER_ENABLED, subject=user_id)
+        return changed
+
+    return await stores.write(enable)
 
 
 async def set_password(stores: Stores, user_id: UserId, password_hash: str, now: datetime) -> None:
@@ -151,6 +168,7 @@ async def set_password(stores: Stores, user_id: UserId, password_hash: str, now:
         if not await tx.users.set_password_hash(user_id, password_hash):
             return False
         await tx.one_time_links.end(LinkPurpose.SIGN_IN, user_id, now)
+        await note(tx, now, Deed.PASSWORD_CHANGED, subject=user_id)
         return True
 
     if not await write_ending_sessions(stores, user_id, replace, now):

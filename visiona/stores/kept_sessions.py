@@ -13,7 +13,7 @@ from visiona.domain.sessions import (
     UserSession,
 )
 from visiona.stores.interfaces import MAX_ROWS, Stores, Tx
-from visiona.stores.sessions import Ends
+from visiona.stores.sessions import Also, Ends
 
 
 class KeptSessions:
@@ -54,12 +54,14 @@ class KeptSessions:
 
         return await self._stores.write(note, waits=False)
 
-    async def delete(self, session_id: SessionId, at: datetime, user_id: UserId | None = None) -> bool:
+    async def delete(
+        self, session_id: SessionId, at: datetime, user_id: UserId | None = None, *, also: Also | None = None
+    ) -> bool:
         async def end(tx: Tx) -> bool:
             session = await tx.user_sessions.by_id_or_none(session_id)
             if session is None or user_id not in {None, session.user_id}:
                 return False
-            return bool(await _end(tx, [session], at))
+            return bool(await _end(tx, [session], at, also))
 
         return await self._stores.write(end)
 
@@ -70,16 +72,22 @@ class KeptSessions:
         return [session for session in await self._stores.read(look_up) if session.is_live(now)]
 
     async def delete_of_user(
-        self, user_id: UserId, at: datetime, keep: SessionId | None = None
+        self, user_id: UserId, at: datetime, keep: SessionId | None = None, *, also: Also | None = None
     ) -> list[SessionId]:
         async def end(tx: Tx) -> list[SessionId]:
             of_user = await tx.user_sessions.list_of_user(user_id, MAX_ROWS)
-            return await _end(tx, [session for session in of_user if session.id != keep], at)
+            return await _end(tx, [session for session in of_user if session.id != keep], at, also)
 
         return await self._stores.write(end)
 
     async def delete_of_idp(
-        self, issuer: str, subject: str | None, idp_sid: str | None, at: datetime
+        self,
+        issuer: str,
+        subject: str | None,
+        idp_sid: str | None,
+        at: datetime,
+        *,
+        also: Also | None = None,
     ) -> list[SessionId]:
         if subject is None and idp_sid is None:
             raise ValueError("name a subject or a session of the provider")
@@ -89,7 +97,7 @@ class KeptSessions:
                 found = await tx.user_sessions.list_of_sid(issuer, idp_sid, MAX_ROWS)
             else:
                 found = await tx.user_sessions.list_of_subject(issuer, subject or "", MAX_ROWS)
-            return await _end(tx, [each for each in found if subject in {None, each.subject}], at)
+            return await _end(tx, [each for each in found if subject in {None, each.subject}], at, also)
 
         return await self._stores.write(end)
 
@@ -129,9 +137,13 @@ class KeptPendingLogins:
         return await self._stores.write(lambda tx: tx.pending_logins.purge(now, limit))
 
 
-async def _end(tx: Tx, sessions: Iterable[UserSession], at: datetime) -> list[SessionId]:
+async def _end(
+    tx: Tx, sessions: Iterable[UserSession], at: datetime, also: Also | None = None
+) -> list[SessionId]:
     """Says which it ended: not those that somebody else ended at the same moment."""
     ended = await tx.user_sessions.remove([session.id for session in sessions])
+    if ended and also is not None:
+        await also(tx, ended)
     for session_id in ended:
         await tx.notices.append(NoticeKind.SESSION_ENDED, session_id, at)
     return ended

@@ -7,14 +7,20 @@ Every call may raise StoreUnavailable, before or after which nothing was changed
 memory, or told that the session is over (A-12).
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from visiona.domain.ids import SessionId, UserId
 from visiona.domain.notices import Notice
 from visiona.domain.sessions import Identity, PendingLogin, UserSession
+
+if TYPE_CHECKING:
+    from visiona.stores.interfaces import Tx
+
+Also = Callable[["Tx", Sequence[SessionId]], Awaitable[None]]
+"""What is written of sessions that were ended on purpose, whose ids it is given; it is not called where none was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,10 @@ class SessionStore(Protocol):
     Every `delete…` leaves a SESSION_ENDED notice for each session that it ended, in the same deed, so that whoever
     serves cuts what runs on it: among the database's notices where sessions are kept there, else in `ends_after`. A
     session that ended by itself leaves none.
+
+    `also` is done in the transaction that ends the sessions where they are kept in the database. Where they are kept
+    elsewhere it follows, and if the database is away by then, the sessions are over all the same and only the log of
+    the server says what could not be written.
     """
 
     async def create(self, session: UserSession) -> None:
@@ -66,7 +76,9 @@ class SessionStore(Protocol):
         """
         ...
 
-    async def delete(self, session_id: SessionId, at: datetime, user_id: UserId | None = None) -> bool:
+    async def delete(
+        self, session_id: SessionId, at: datetime, user_id: UserId | None = None, *, also: Also | None = None
+    ) -> bool:
         """Ends it; False if there is none, or it is not this user's."""
         ...
 
@@ -75,13 +87,19 @@ class SessionStore(Protocol):
         ...
 
     async def delete_of_user(
-        self, user_id: UserId, at: datetime, keep: SessionId | None = None
+        self, user_id: UserId, at: datetime, keep: SessionId | None = None, *, also: Also | None = None
     ) -> list[SessionId]:
         """Ends all of a user's but `keep`; says which."""
         ...
 
     async def delete_of_idp(
-        self, issuer: str, subject: str | None, idp_sid: str | None, at: datetime
+        self,
+        issuer: str,
+        subject: str | None,
+        idp_sid: str | None,
+        at: datetime,
+        *,
+        also: Also | None = None,
     ) -> list[SessionId]:
         """Ends those of the issuer that have the subject and the provider's session id, as far as they are given.
 

@@ -71,7 +71,7 @@ async def test_a_token_that_failed_here_may_come_again(monkeypatch: pytest.Monke
         token = house.idp.logout_token()
         with monkeypatch.context() as broken:
 
-            async def gone(*of: object) -> None:
+            async def gone(*of: object, **more: object) -> None:
                 raise StoreUnavailable("gone", retry_after_seconds=1)
 
             broken.setattr(house.stores.sessions, "delete_of_idp", gone)

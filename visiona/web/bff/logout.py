@@ -1,16 +1,14 @@
 """`POST /api/auth/logout`: ends the session here, and says where to end it at the provider too."""
 
-import contextlib
 import logging
 from collections.abc import Callable
 from datetime import datetime
 
 from quart import Blueprint, Response, g, request
 
-from visiona.domain.errors import NotFound
 from visiona.domain.notices import NoticeKind
 from visiona.integrations.interface import IdentityProvider, ProviderUnavailable
-from visiona.services.sessions import end_session, session_or_none
+from visiona.services.sessions import session_or_none, sign_out
 from visiona.stores.interfaces import Stores
 from visiona.web.answers import ok, without_nothing
 from visiona.web.bff.browser import CLEARED, no_session_cookie
@@ -52,8 +50,7 @@ async def _end(stores: Stores, revoking: Revoking, text: str | None, now: dateti
     session = await session_or_none(stores, text, now) if text is not None else None
     if session is None:
         return
-    with contextlib.suppress(NotFound):  # ended elsewhere in this very moment
-        await end_session(stores, session.id, now)
+    await sign_out(stores, session, now)
     revoking.at_once(NoticeKind.SESSION_ENDED, session.id)
     log.info("signed out", extra={"user_id": session.user_id, "address": g.get("address", "")})
 

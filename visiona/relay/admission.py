@@ -4,6 +4,9 @@ Every connect is checked against the store, by hash, and nothing is written. Wha
 a bound on checks at one time; texts that were refused are remembered, so that a device that was unpaired and keeps
 knocking costs nothing; wrong tokens are counted per address, so that nobody can try many, and nobody can lock out a
 device that comes from elsewhere; and a device that reconnects too often, or fights with a clone, is told to wait.
+
+All of it is counted in this process, also where other limits are shared: it guards this process and its way to the
+store, and must hold without asking anybody.
 """
 
 import logging

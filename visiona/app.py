@@ -17,13 +17,17 @@ from visiona.ops.log_writer import WriterStatistics
 from visiona.ops.metrics import Metrics
 from visiona.ops.stalls import StallWatch, watching_stalls
 from visiona.ops.systemd import Notifier, feed_watchdog
-from visiona.ops.upkeep import keep_status, purge_forever
+from visiona.ops.upkeep import keep_status, purge_forever, sweep_forever
 from visiona.relay.deadlines import Sweeper
 from visiona.relay.listener import Relay
 from visiona.relay.registry import Registry
 from visiona.services.clock import now
+from visiona.services.models import Quota
+from visiona.stores.files.interfaces import FileStore
+from visiona.stores.files.opening import open_files
 from visiona.stores.interfaces import Stores
 from visiona.stores.opening import open_stores
+from visiona.web.api.models import ModelParts
 from visiona.web.api.routes import api_routes
 from visiona.web.bff.opening import open_bff
 from visiona.web.bff.place import Place
@@ -44,6 +48,8 @@ from visiona.web.relay_url import relay_url_from
 from visiona.web.revoking import Revoking
 from visiona.web.session_key import session_key
 from visiona.web.site import build_site
+from visiona.web.storage import Storage
+from visiona.web.upload_links import UploadLinks
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +89,9 @@ async def run(
     notifier = Notifier(settings.manager.notify_socket)
     with watching_stalls() as stalls:
         async with open_stores(settings.stores, exclusive=True) as stores:
-            await _serve(settings, stores, Watchers(notifier, stalls, logs), stop, ready)
+            folder = None if settings.stores.is_memory else settings.state_dir
+            async with open_files(settings.storage, folder) as files:
+                await _serve(settings, stores, files, Watchers(notifier, stalls, logs), stop, ready)
     notifier.close()
 
 
@@ -97,7 +105,12 @@ class Watchers:
 
 
 async def _serve(
-    settings: Settings, stores: Stores, watchers: Watchers, stop: trio.Event, ready: Callable[[Bound], None]
+    settings: Settings,
+    stores: Stores,
+    files: FileStore,
+    watchers: Watchers,
+    stop: trio.Event,
+    ready: Callable[[Bound], None],
 ) -> None:
     registry, board, sweeper = Registry(), HealthBoard(), Sweeper()
     key = session_key(settings.session.key, settings.state_dir, is_kept=not settings.stores.is_memory)
@@ -123,6 +136,7 @@ async def _serve(
             internal_bound = await background.start(serve_internal, settings.internal.listen, board, metrics)
             background.start_soon(feed_watchdog, watchers.notifier, settings.manager.watchdog_usec)
             background.start_soon(purge_forever, stores)
+            background.start_soon(sweep_forever, stores, files)
 
             relay_url = relay_url_from(settings.relay.public_url, settings.web.public_url, relay_bound[0])
             limits = ExchangeLimits(stores.rates, enabled=settings.web.rate_limits)
@@ -133,11 +147,29 @@ async def _serve(
             access = Access(
                 callers, registry, stores, lambda live: inventory.ask(live.device_id), inventory.settled
             )
+            models = _models(settings, files, key)
             routes = api_routes(
-                stores, registry, revoking, limits, board, feed, relay_url=relay_url, settle=access.settle
+                stores,
+                registry,
+                revoking,
+                limits,
+                board,
+                feed,
+                models=models,
+                relay_url=relay_url,
+                settle=access.settle,
             )
             site = build_site(settings.web, callers, [*routes, console_routes(settings.web, callers)])
-            proxy = Proxy(site, access, sweeper, outside=Outside.from_web(settings.web))
+            storage = Storage(
+                site,
+                stores,
+                files,
+                models.links,
+                now,
+                settings.storage.upload_idle_seconds,
+                settings.web.trusted_proxies,
+            )
+            proxy = Proxy(storage, access, sweeper, outside=Outside.from_web(settings.web))
             web_bound: list[str] = []
             place = Place(settings.web.public_url, lambda: web_bound[0])
             builtin = builtin_transport(site)
@@ -182,3 +214,9 @@ async def _serve(
             registry.say_goodbye()
             connections.cancel_scope.deadline = trio.current_time() + settings.relay.goodbye_seconds
         background.cancel_scope.cancel()
+
+
+def _models(settings: Settings, files: FileStore, key: bytes) -> ModelParts:
+    storage = settings.storage
+    quota = Quota(storage.quota_models, storage.quota_bytes, storage.max_file_bytes)
+    return ModelParts(files, UploadLinks(key, settings.web.public_url), quota)

@@ -1,9 +1,13 @@
 """A site over memory stores, with people, tokens and tunnels that exist only as far as the site can see."""
 
 import json
+import shutil
+import tempfile
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, NoReturn
 
 import trio
@@ -18,14 +22,17 @@ from visiona.relay.registry import LiveTunnel, Registry
 from visiona.services.devices import list_all_devices
 from visiona.services.exchange_token import DeviceClaims, Exchanged, exchange
 from visiona.services.identify import TunnelSession, identify_program, identify_session_token
+from visiona.services.models import Quota
 from visiona.services.pair_device import create_pairing_token
 from visiona.services.sign_in import Browser, Claims, SignedIn, sign_in
 from visiona.services.tokens import create_access_token
 from visiona.services.users import add_user
+from visiona.stores.files.folder import FolderFiles
 from visiona.stores.interfaces import Stores
 from visiona.stores.memory.engine import MemoryStores
 from visiona.tunnel.errors import TunnelClosed
 from visiona.tunnel.stream import Stream, StreamHandler
+from visiona.web.api.models import ModelParts
 from visiona.web.api.routes import api_routes
 from visiona.web.bff.place import Place
 from visiona.web.bff.routes import bff_routes
@@ -40,6 +47,7 @@ from visiona.web.rate_limits import ExchangeLimits
 from visiona.web.revoking import Revoking
 from visiona.web.settings import WebSettings
 from visiona.web.site import Site, build_site
+from visiona.web.upload_links import UploadLinks
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 RELAY_URL = "wss://relay.example"
@@ -154,6 +162,14 @@ class NoProvider:
     authorization_url = check_response_issuer = exchange_code = check_logout_token = logout_url = _ask
 
 
+def some_models() -> ModelParts:
+    """Files in a folder that goes with whoever has them."""
+    folder = tempfile.mkdtemp(prefix="visiona-test-")
+    files = FolderFiles(Path(folder), reserve_bytes=0)
+    weakref.finalize(files, shutil.rmtree, folder, ignore_errors=True)
+    return ModelParts(files, UploadLinks(b"k" * 32, None), Quota(10, 10_000_000, 5_000_000))
+
+
 @dataclass
 class World:
     """Everything a test of the API needs. Make it inside the event loop."""
@@ -163,6 +179,7 @@ class World:
     now: HandClock = field(default_factory=HandClock)
     settings: WebSettings = field(default_factory=WebSettings)
     provider: IdentityProvider = field(default_factory=NoProvider)  # type: ignore[assignment]
+    models: ModelParts = field(default_factory=lambda: some_models())
 
     def __post_init__(self) -> None:
         self.registry = Registry(now=self.now)
@@ -199,6 +216,7 @@ class World:
                 self.limits,
                 self.board,
                 self.feed,
+                models=self.models,
                 relay_url=RELAY_URL,
                 settle=self._settle,
                 now=self.now,

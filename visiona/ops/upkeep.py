@@ -11,7 +11,9 @@ import trio
 from visiona.ops.systemd import Notifier
 from visiona.services.clock import now
 from visiona.services.housekeeping import purge_expired
+from visiona.services.model_files import sweep_files
 from visiona.stores.errors import StoreUnavailable
+from visiona.stores.files.interfaces import FileStore
 from visiona.stores.interfaces import Stores
 
 log = logging.getLogger(__name__)
@@ -36,6 +38,20 @@ async def purge_forever(stores: Stores) -> None:
         else:
             if any(forgotten.values()):
                 log.info("purged what had expired", extra=dict(forgotten))
+        await trio.sleep(PURGE_SECONDS)
+
+
+async def sweep_forever(stores: Stores, files: FileStore) -> None:
+    """Removes once an hour the files that no model has; what cannot be asked now is asked the next time."""
+    await trio.sleep(FIRST_PURGE_SECONDS)
+    while True:
+        try:
+            removed = await sweep_files(stores, files, now())
+        except StoreUnavailable as error:
+            log.warning("no files were swept: %s", error)
+        else:
+            if removed:
+                log.info("removed files that no model has", extra={"files": removed})
         await trio.sleep(PURGE_SECONDS)
 
 

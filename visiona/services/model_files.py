@@ -123,7 +123,7 @@ async def sweep_files(stores: Stores, files: FileStore, now: datetime) -> int:
     return await files.sweep(known, now - KEEP_ORPHANS)
 
 
-async def _note(tx: Tx, now: datetime, deed: Deed, model: Model, **details: object) -> None:
+async def _note(tx: Tx, now: datetime, deed: Deed, model: Model, sha256: str | None = None) -> None:
     await note(
         tx,
         now,
@@ -132,5 +132,5 @@ async def _note(tx: Tx, now: datetime, deed: Deed, model: Model, **details: obje
         subject=model.id,
         name=model.name,
         version=model.version,
-        **details,
+        sha256=sha256,
     )

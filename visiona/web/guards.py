@@ -27,6 +27,8 @@ PUBLIC: frozenset[tuple[str, str]] = frozenset(
         ("POST", "/api/auth/backchannel-logout"),
         # The same answer with a session and without: signing out twice is signing out. It holds to the CSRF rule.
         ("POST", "/api/auth/logout"),
+        # The link is signed, and holds for one file and fifteen minutes.
+        ("PUT", "/storage/<key>"),
         # The built-in identity provider: it asks for what it wants by itself.
         ("GET", "/idp/.well-known/openid-configuration"),
         ("GET", "/idp/jwks"),

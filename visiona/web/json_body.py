@@ -64,6 +64,19 @@ class Fields:
             raise Invalid(f"{name}: write a list of texts")
         return value
 
+    def numbers_or_none(self, name: str) -> Mapping[str, float] | None:
+        """An object of numbers, or None where the field is absent or null."""
+        value = self._values.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, dict) or not all(_is_number(item) for item in value.values()):
+            raise Invalid(f"{name}: write an object of numbers")
+        return value
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
 
 async def body_fields(*, optional: bool = False) -> Fields:
     """The fields of the current request's body; see `parse_fields`."""

@@ -23,9 +23,7 @@ def ref_of(content: bytes, key: str = "0198-model-a") -> FileRef:
 
 @contextlib.asynccontextmanager
 async def folder(root: Path, reserve_bytes: int = 0) -> AsyncIterator[FolderFiles]:
-    files = FolderFiles(root, reserve_bytes=reserve_bytes)
-    await files.prepare()
-    yield files
+    yield FolderFiles(root, reserve_bytes=reserve_bytes)
 
 
 async def bring(files: FileStore, ref: FileRef, content: bytes, piece: int = 50_000) -> None:

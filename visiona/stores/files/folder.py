@@ -1,6 +1,6 @@
 """Model files in a folder of this machine: content.py, run in worker threads."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
@@ -24,12 +24,10 @@ class FolderFiles:
     """See interfaces.FileStore."""
 
     def __init__(self, root: Path, *, reserve_bytes: int) -> None:
-        self._folder = ContentFolder(root, reserve_bytes)
-        self._limiter = trio.CapacityLimiter(MAX_THREADS)
-
-    async def prepare(self) -> None:
         """Makes the folders; raises OSError."""
-        await self._run(self._folder.prepare)
+        self._folder = ContentFolder(root, reserve_bytes)
+        self._folder.prepare()
+        self._limiter = trio.CapacityLimiter(MAX_THREADS)
 
     @asynccontextmanager
     async def open_upload(self, ref: FileRef, *, afresh: bool = False) -> AsyncIterator[Upload]:
@@ -99,7 +97,7 @@ class _FolderFile:
     def __init__(self, ref: FileRef, descriptor: int, limiter: trio.CapacityLimiter) -> None:
         self.ref, self._descriptor, self._limiter = ref, descriptor, limiter
 
-    async def read(self, offset: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
+    async def read(self, offset: int = 0, length: int | None = None) -> AsyncGenerator[bytes, None]:
         end = self.ref.size if length is None else min(self.ref.size, offset + length)
         while offset < end:
             size = min(PIECE_BYTES, end - offset)

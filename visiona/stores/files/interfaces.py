@@ -8,7 +8,7 @@ can be continued.
 """
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -79,8 +79,11 @@ class File(Protocol):
     @property
     def ref(self) -> FileRef: ...
 
-    def read(self, offset: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
-        """Pieces of at most PIECE_BYTES, to the end or as many bytes as asked for; several may read at once."""
+    def read(self, offset: int = 0, length: int | None = None) -> AsyncGenerator[bytes, None]:
+        """Pieces of at most PIECE_BYTES, to the end or as many bytes as asked for; several may read at once.
+
+        Who may stop before the end closes it: `async with aclosing(file.read()) as pieces`.
+        """
         ...
 
 

@@ -30,6 +30,4 @@ async def open_files(settings: StorageSettings, state_dir: Path | None) -> Async
             root = state_dir / FOLDER
         else:
             root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="visiona-files-")))
-        files = FolderFiles(root, reserve_bytes=settings.reserve_bytes)
-        await files.prepare()
-        yield files
+        yield FolderFiles(root, reserve_bytes=settings.reserve_bytes)

@@ -13,6 +13,7 @@ from visiona.web.api.auth import auth_routes
 from visiona.web.api.devices import Settle, at_once, device_routes
 from visiona.web.api.health import health_routes
 from visiona.web.api.live import live_routes
+from visiona.web.api.models import ModelParts, model_routes
 from visiona.web.api.pairing import pairing_routes
 from visiona.web.api.sessions import session_routes
 from visiona.web.api.tokens import token_routes
@@ -31,6 +32,7 @@ def api_routes(
     board: HealthBoard,
     feed: LiveFeed,
     *,
+    models: ModelParts,
     relay_url: str,
     settle: Settle = at_once,
     now: Callable[[], datetime] = wall_clock,
@@ -43,6 +45,7 @@ def api_routes(
         token_routes(stores, revoking, now),
         pairing_routes(stores, registry, revoking, limits, feed, relay_url, now),
         device_routes(stores, registry, revoking, settle, feed, now),
+        model_routes(stores, models, now),
         live_routes(feed),
         workspace_routes(stores),
         openapi_routes(),

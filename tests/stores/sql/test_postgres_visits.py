@@ -395,3 +395,21 @@ async def test_s01_a_connection_that_the_driver_has_lost_its_way_on_is_not_given
             raise StoreUnavailable("full") from asyncpg.DiskFullError("hush")
     assert visits.pool.idle_count == 1
     assert len(server.connections) == 2
+
+
+@on_asyncio
+async def test_s01_what_is_not_worth_waiting_does_not_double_a_callers_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A token's use is noted, and then its owner's question is asked: both together are within the promise."""
+    monkeypatch.setattr(postgres_visits, "LEAVE_SECONDS", 0.02)
+    server = FakeServer()
+    visits = some_visits(server, timeout_seconds=30)
+    await ask(visits, "a")
+    server.is_silent = True
+    async with asyncio.timeout(5):
+        with pytest.raises(StoreUnavailable):
+            await ask(visits, "a", waits=False)
+    # That little was asked of it: it may be slow, and is not given up for that.
+    server.is_silent = False
+    await ask(visits, "a")

@@ -187,6 +187,24 @@ def test_who_refuses_resets_and_takes_nobody(relay: ToxicRelay) -> None:
         assert said(one, b"hello") == b"hello"
 
 
+def test_one_may_follow_the_other_in_any_order(relay: ToxicRelay) -> None:
+    for name in (
+        "vanish",
+        "vanish",
+        "refuse",
+        "vanish",
+        "refuse",
+        "refuse",
+        "heal",
+        "heal",
+        "swallow",
+        "heal",
+    ):
+        getattr(relay, name)()
+    with dial(relay) as one:
+        assert said(one, b"hello") == b"hello"
+
+
 def test_an_answer_can_be_lost_whose_question_arrived(relay: ToxicRelay, echo: Echo) -> None:
     with dial(relay) as one:
         relay.lose_the_answer_to(b"COMMIT")

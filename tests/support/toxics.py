@@ -133,8 +133,9 @@ class ToxicRelay:
         def go() -> None:
             self._delay_seconds, self._slice_bytes, self._swallows = 0.0, 0, False
             self._lost_answer_to = b""
-            self._stop_listening()
-            self._listener = _listening(self.port)
+            if self._listener is None:
+                self._stop_listening()
+                self._listener = _listening(self.port)
             for passage in [one for one in self._passages if any(lane.is_lost for lane in one.lanes)]:
                 self._drop(passage, resets=True)
 
@@ -165,8 +166,6 @@ class ToxicRelay:
         finally:
             self._stop_listening()
             self._reset_all()
-            for one in self._fillers:
-                one.close()
 
     def _turn(self) -> None:
         """Waits for something to do, and does it."""

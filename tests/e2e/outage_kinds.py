@@ -46,14 +46,14 @@ class DatabaseSide:
 
     def refused(self, site: Site) -> list[Shot]:
         unknown = [] if self._is_readable else site.unknown()
-        orders = [(site.known, request) for request in self._requests]
+        orders = [(site.known_now, request) for request in self._requests]
         return site.salvo([*orders, *((one, ANYTHING) for one in unknown)])
 
     def refused_later(self, site: Site) -> list[Shot]:
-        return [site.shoot(request) for request in self._requests[:6]]
+        return [site.shoot(request, site.known_now) for request in self._requests[:6]]
 
     def spared(self, site: Site) -> bool:
-        return site.reads_succeed() if self._is_readable else site.known.ask(*ANYTHING).status == 200
+        return site.reads_succeed() if self._is_readable else site.known_now.ask(*ANYTHING).status == 200
 
     def works(self, site: Site) -> bool:
         return site.reads_succeed() and site.writes_succeed()

@@ -104,6 +104,16 @@ LINES = {
     "A-14": "users who are disabled",
     "A-15": "requests that another site's page makes",
     "A-16": "sign-ins without end",
+    "S-01": "PostgreSQL gone, silent, slow, full, read-only, of another version",
+    "S-02": "Redis gone, silent, slow, full, emptied",
+    "S-03": "SQLite's disk full or broken, two servers, damage",
+    "S-04": "clocks that are set, zones, 2038",
+    "S-05": "no file descriptors left",
+    "S-06": "signals",
+    "S-07": "starts that must fail",
+    "S-08": "logs that nobody reads, and floods",
+    "S-09": "metrics of thousands of devices",
+    "S-10": "certificates",
 }
 
 NOT_YET = {
@@ -112,8 +122,8 @@ NOT_YET = {
 }
 """Why a line has no test. An entry whose test has come must go."""
 
-_IN_NAMES = re.compile(r"(?:\b|_)([atph])_?(\d\d)(?=_|\b)")
-_IN_TEXTS = re.compile(r"\b([ATPH])-(\d\d)\b")
+_IN_NAMES = re.compile(r"(?:\b|_)([atphs])_?(\d\d)(?=_|\b)")
+_IN_TEXTS = re.compile(r"\b([ATPHS])-(\d\d)\b")
 
 
 def ids_in(tree: ast.Module) -> Iterator[str]:

@@ -12,6 +12,7 @@ from visiona.domain.ids import (
     AuditId,
     DeviceId,
     EventId,
+    InvitationId,
     ModelId,
     SessionId,
     TokenId,
@@ -19,6 +20,7 @@ from visiona.domain.ids import (
     WorkspaceId,
     uuid7,
 )
+from visiona.domain.invitations import INVITATION_TTL, Invitation
 from visiona.domain.models import Model, ModelSource, ModelStatus
 from visiona.domain.pairing import PAIRING_TOKEN_TTL, PairingToken
 from visiona.domain.sessions import DEFAULT_LIMITS, UserSession
@@ -102,6 +104,18 @@ class Home:
             status=ModelStatus.READY,
             created_at=created_at,
             updated_at=created_at,
+        )
+
+    def invitation(self, email: str, *, created_at: datetime = NOW) -> Invitation:
+        return Invitation(
+            id=InvitationId(new_id()),
+            hash=new_hash(),
+            workspace_id=self.workspace.id,
+            email=email,
+            role=Role.MEMBER,
+            invited_by=self.user.id,
+            created_at=created_at,
+            expires_at=created_at + INVITATION_TTL,
         )
 
     def access_token(self, *, created_at: datetime = NOW, expires_at: datetime | None = None) -> AccessToken:
@@ -207,6 +221,7 @@ Noun = (
     User
     | Workspace
     | Membership
+    | Invitation
     | AccessToken
     | PairingToken
     | SessionToken
@@ -234,6 +249,8 @@ async def add_one(tx: Tx, noun: Noun) -> None:
             await tx.workspaces.add(noun)
         case Membership():
             await tx.workspaces.add_member(noun)
+        case Invitation():
+            await tx.invitations.add(noun)
         case AccessToken():
             await tx.access_tokens.add(noun)
         case PairingToken():

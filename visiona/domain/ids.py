@@ -14,6 +14,7 @@ EventId = NewType("EventId", str)
 SessionId = NewType("SessionId", str)
 ModelId = NewType("ModelId", str)
 AuditId = NewType("AuditId", str)
+InvitationId = NewType("InvitationId", str)
 
 RANDOM_BYTES = 10
 """How many random bytes `uuid7` consumes: 74 bits of them end in the id."""

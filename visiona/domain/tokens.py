@@ -1,9 +1,10 @@
 """Tokens: how they are spelled, and what is kept of them.
 
-Four kinds, told apart by their first four characters: `vAc_` pairs a device once, `vAs_` lets a paired device
-connect, `vAp_` lets a program call the API, `vAo_` stands in a link that signs a person in once. The text exists only at its holder; here lives its SHA-256, which is as
-good as the text for looking it up and useless to whoever reads the database (each text has at least 128 random bits,
-so a slow hash would buy nothing).
+Five kinds, told apart by their first four characters: `vAc_` pairs a device once, `vAs_` lets a paired device
+connect, `vAp_` lets a program call the API, `vAo_` stands in a link that signs a person in once, `vAi_` in one that
+invites a person into a workspace. The text exists only at its holder; here lives its SHA-256, which is as good as the
+text for looking it up and useless to whoever reads the database (each text has at least 128 random bits, so a slow
+hash would buy nothing).
 """
 
 import hashlib
@@ -33,6 +34,7 @@ class TokenKind(Enum):
     SESSION = ("vAs_", 64)
     ACCESS = ("vAp_", 64)
     LINK = ("vAo_", 64)
+    INVITATION = ("vAi_", 64)
 
     @property
     def prefix(self) -> str:

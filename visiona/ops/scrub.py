@@ -15,13 +15,14 @@ SECRET_NAMES = frozenset(
 """Extras of these names are masked whole, whatever they hold; `token_prefix` and the like are not among them."""
 
 _QUOTED_OR_WORD = r"""(?:"[^"]*"|'[^']*'|[^\s,;&"'<>)}\]]+)"""
-_ALREADY_MASKED = r"vA[cops]_\w{4}…"
+_ALREADY_MASKED = r"vA[ciops]_\w{4}…"
 
 _SUSPECTS = (
     "vac_",
     "vas_",
     "vap_",
     "vao_",
+    "vai_",
     "%5f",
     "token",
     "cookie",
@@ -37,7 +38,7 @@ _SUSPECTS = (
 
 _RULES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
     # Pairing, session and personal tokens keep the eight characters that the product shows anyway.
-    (re.compile(r"(vA[cops])(?:_|%5f)([0-9a-z]{4})(?:[0-9a-z_-]|%[0-9a-f]{2})+", re.IGNORECASE), r"\1_\2…"),
+    (re.compile(r"(vA[ciops])(?:_|%5f)([0-9a-z]{4})(?:[0-9a-z_-]|%[0-9a-f]{2})+", re.IGNORECASE), r"\1_\2…"),
     # Cookies by header, in a header line or in a list of pairs; then ours by name, wherever they stand.
     (re.compile(r"""(\b(?:set-)?cookie["']\s*[:,]\s*b?)("[^"]*"|'[^']*')""", re.IGNORECASE), r"\1" + MASK),
     (re.compile(r"(\b(?:set-)?cookie\s*[:=]\s*)[^\r\n]+", re.IGNORECASE), r"\1" + MASK),

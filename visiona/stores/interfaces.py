@@ -34,6 +34,7 @@ from visiona.domain.users import User
 from visiona.domain.workspaces import Membership, Workspace
 from visiona.stores.audit import AuditStore
 from visiona.stores.devices import DeviceEventStore, DeviceStore
+from visiona.stores.invitations import InvitationStore
 from visiona.stores.models import ModelStore
 from visiona.stores.one_time_links import OneTimeLinkStore
 from visiona.stores.rates import RateStore
@@ -146,6 +147,8 @@ class Tx(Protocol):
     def users(self) -> UserStore: ...
     @property
     def workspaces(self) -> WorkspaceStore: ...
+    @property
+    def invitations(self) -> InvitationStore: ...
     @property
     def access_tokens(self) -> AccessTokenStore: ...
     @property

@@ -51,6 +51,7 @@ async def fill(stores: Stores) -> None:
             dataclasses.replace(a_user("bob@example.com"), password_hash="$argon2id$v=19$…", is_admin=True),
             shared,
             Membership(shared.id, home.user.id, Role.MEMBER, NOW),
+            home.invitation("carol@example.com"),
             home.access_token(expires_at=in_ten_minutes),
             home.access_token(),
             gone,

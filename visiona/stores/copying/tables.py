@@ -152,6 +152,12 @@ TABLES = (
         "id at# deed outcome user_id email credential_id through address request_id workspace_id subject details",
         since=6,
     ),
+    _table(
+        "invitations",
+        "token_hash",
+        "token_hash id workspace_id email role invited_by created_at# expires_at#",
+        since=8,
+    ),
 )
 
 

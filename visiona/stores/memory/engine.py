@@ -10,6 +10,7 @@ from visiona.stores.interfaces import Ping, Tx
 from visiona.stores.kept_sessions import KeptPendingLogins, KeptSessions
 from visiona.stores.memory.audit import MemoryAudit
 from visiona.stores.memory.devices import MemoryDeviceEvents, MemoryDevices
+from visiona.stores.memory.invitations import MemoryInvitations
 from visiona.stores.memory.models import MemoryModels
 from visiona.stores.memory.notices import MemoryNotices
 from visiona.stores.memory.one_time_links import MemoryOneTimeLinks
@@ -30,6 +31,7 @@ class MemoryTx:
     def __init__(self, state: State) -> None:
         self.users = MemoryUsers(state)
         self.workspaces = MemoryWorkspaces(state)
+        self.invitations = MemoryInvitations(state)
         self.access_tokens = MemoryAccessTokens(state)
         self.pairing_tokens = MemoryPairingTokens(state)
         self.session_tokens = MemorySessionTokens(state)

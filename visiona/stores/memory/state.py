@@ -4,7 +4,18 @@ from datetime import datetime, timedelta
 
 from visiona.domain.audit import AuditEntry
 from visiona.domain.devices import Device, DeviceEvent
-from visiona.domain.ids import AuditId, DeviceId, EventId, ModelId, SessionId, TokenId, UserId, WorkspaceId
+from visiona.domain.ids import (
+    AuditId,
+    DeviceId,
+    EventId,
+    InvitationId,
+    ModelId,
+    SessionId,
+    TokenId,
+    UserId,
+    WorkspaceId,
+)
+from visiona.domain.invitations import Invitation
 from visiona.domain.models import Model
 from visiona.domain.notices import Notice
 from visiona.domain.one_time_links import OneTimeLink
@@ -25,6 +36,7 @@ class State:
         self.users: Table[UserId, User] = Table(self.journal)
         self.workspaces: Table[WorkspaceId, Workspace] = Table(self.journal)
         self.memberships: Table[tuple[WorkspaceId, UserId], Membership] = Table(self.journal)
+        self.invitations: Table[InvitationId, Invitation] = Table(self.journal)
         self.access_tokens: Table[TokenId, AccessToken] = Table(self.journal)
         self.access_tokens_by_hash: Table[str, TokenId] = Table(self.journal)
         self.pairing_tokens: Table[TokenId, PairingToken] = Table(self.journal)

@@ -6,6 +6,7 @@ from visiona.stores.sql.device_events import SqlDeviceEvents
 from visiona.stores.sql.devices import SqlDevices
 from visiona.stores.sql.engine import SqlTransaction
 from visiona.stores.sql.identities import SqlIdentities
+from visiona.stores.sql.invitations import SqlInvitations
 from visiona.stores.sql.models import SqlModels
 from visiona.stores.sql.notices import SqlNotices
 from visiona.stores.sql.one_time_links import SqlOneTimeLinks
@@ -23,6 +24,7 @@ class SqlTx:
     def __init__(self, tx: SqlTransaction) -> None:
         self.users = SqlUsers(tx)
         self.workspaces = SqlWorkspaces(tx)
+        self.invitations = SqlInvitations(tx)
         self.access_tokens = SqlAccessTokens(tx)
         self.pairing_tokens = SqlPairingTokens(tx)
         self.session_tokens = SqlSessionTokens(tx)

@@ -142,3 +142,15 @@ async def test_any_number_of_tellings_become_one_message_while_one_is_on_its_way
         await trio.testing.wait_all_tasks_blocked()
         assert told == 2
         nursery.cancel_scope.cancel()
+
+
+async def test_an_alarm_clock_that_meets_a_bug_is_told_of_and_ends_nothing(
+    server: RedisServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(news, "AGAIN_SECONDS", 0.01)
+    server.command("SET", "visiona:ended", "no stream")
+    async with beside(server) as stores:
+        await until(lambda: any("WRONGTYPE" in str(vars(record)) for record in caplog.records))
+        server.command("DEL", "visiona:ended")
+        await listening(server, 1)
+        assert await stores.pings["redis"]() is None

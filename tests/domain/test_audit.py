@@ -62,7 +62,15 @@ def test_a_detail_is_one_readable_line_without_a_token(value: object, kept: str)
 def test_the_recorded_words_never_change() -> None:
     """They are in databases and in programs that read the log. New ones may come."""
     assert {
-        *("sign_in", "sign_in_refused", "sign_out", "session_ended", "credential_refused", "access_refused"),
+        *(
+            "sign_in",
+            "sign_in_refused",
+            "sign_out",
+            "sign_out_refused",
+            "session_ended",
+            "credential_refused",
+            "access_refused",
+        ),
         *("token_created", "token_revoked", "pairing_token_created", "pairing_token_revoked"),
         *("session_token_revoked", "paired", "pairing_refused", "unpaired", "device_changed", "device_moved"),
         *("device_refused", "user_created", "user_disabled", "user_enabled", "password_changed"),

@@ -89,6 +89,8 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("PUT", "/storage/<key>"): _prepared(DATABASE),
     ("GET", "/api/live"): _nothing("what happens in this process, as it happens"),
     ("GET", "/api/workspaces"): _DATABASE,
+    ("GET", "/api/audit"): _DATABASE,
+    ("GET", "/api/audit/export"): _DATABASE,
     ("GET", "/idp/.well-known/openid-configuration"): _PROVIDERS_OWN,
     ("GET", "/idp/jwks"): _PROVIDERS_OWN,
     ("GET", "/idp/authorize"): _nothing("a form"),

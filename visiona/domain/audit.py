@@ -28,6 +28,7 @@ class Deed(StrEnum):
     SIGN_IN = "sign_in"  # [session]
     SIGN_IN_REFUSED = "sign_in_refused"  # [user, if it is known whose account]
     SIGN_OUT = "sign_out"  # [session]
+    SIGN_OUT_REFUSED = "sign_out_refused"  # what claimed to be the identity provider's word
     SESSION_ENDED = "session_ended"  # [session]
     CREDENTIAL_REFUSED = "credential_refused"  # a token or a session's cookie that is not good
     ACCESS_REFUSED = "access_refused"  # known, but may not

@@ -6,8 +6,9 @@ only names the deed. The log is not asked by anything that decides.
 
 from collections.abc import Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Protocol
 
 from visiona.domain.access import Actor, Role
 from visiona.domain.audit import (
@@ -31,12 +32,29 @@ from visiona.stores.interfaces import Stores, Tx
 MAX_ADDRESS_CHARACTERS = 64
 
 
+class RefusalNotes(Protocol):
+    """Takes down what was refused (services/refusals.py)."""
+
+    def note(
+        self,
+        deed: Deed,
+        why: str,
+        *,
+        subject: UserId | None = None,
+        once: str | None = None,
+        **details: object,
+    ) -> None:
+        """Never waits, never raises."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Where what is being done comes from.
 
     Attributes:
         user_id: who does it; None as long as nobody was identified.
+        refusals: who is told of what is refused here; None where nobody keeps a record of that.
     """
 
     through: Through = Through.NOBODY
@@ -45,6 +63,7 @@ class Origin:
     user_id: UserId | None = None
     email: str | None = None
     credential_id: str | None = None
+    refusals: RefusalNotes | None = field(default=None, repr=False, compare=False)
 
 
 NOWHERE = Origin()
@@ -73,6 +92,21 @@ def set_caller(actor: Actor) -> None:
 def current_origin() -> Origin:
     """Where what is being done here and now comes from."""
     return _origin.get()
+
+
+def note_refused(
+    deed: Deed, why: str, *, subject: UserId | None = None, once: str | None = None, **details: object
+) -> None:
+    """Takes down that something was refused here; written a moment later, and bounded (services/refusals.py).
+
+    Args:
+        why: for a person; never what was sent.
+        subject: whose account it was about, if that is known.
+        once: the digest of a credential: it is one line an hour, however often it comes.
+    """
+    refusals = current_origin().refusals
+    if refusals is not None:
+        refusals.note(deed, why, subject=subject, once=once, **details)
 
 
 async def note(
@@ -118,10 +152,11 @@ def entry_of(
     workspace_id: WorkspaceId | None = None,
     subject: str | None = None,
     outcome: Outcome = Outcome.OK,
+    origin: Origin | None = None,
     details: Mapping[str, object],
 ) -> AuditEntry:
-    """An entry from where this is called; see `note`."""
-    origin = current_origin()
+    """An entry from where this is called, unless an origin is given; see `note`."""
+    origin = origin or current_origin()
     if by is not None:
         origin = replace(origin, user_id=by.id, email=by.email)
     given = [(name, detail(value)) for name, value in details.items() if value is not None]

@@ -14,8 +14,11 @@ from typing import NamedTuple
 import trio
 
 from visiona.domain.access import Actor, Via
+from visiona.domain.audit import Deed, Through
 from visiona.domain.errors import NotAllowed, NotSignedIn
 from visiona.domain.notices import Notice, NoticeKind, split_member_subject
+from visiona.domain.tokens import TokenKind, mask
+from visiona.services.audit import note_refused, set_caller
 from visiona.services.clock import now as wall_clock
 from visiona.services.identify import identify_program
 from visiona.services.sessions import identify_session
@@ -69,8 +72,13 @@ class Callers:
         """
         actor = self._cached_or_none(credentials)
         if actor is None:
-            actor = await self._look_up(credentials)
+            try:
+                actor = await self._look_up(credentials)
+            except NotSignedIn as error:
+                _note_refused(credentials, error)
+                raise
             self._keep(_key(credentials), actor)
+        set_caller(actor)
         if credentials.foreign is not None:
             raise NotAllowed(credentials.foreign)
         return actor
@@ -165,6 +173,18 @@ def _touches(notice: Notice, actor: Actor) -> bool:
             return split_member_subject(notice.subject)[1] == actor.user_id
         case NoticeKind.SESSION_TOKEN_REVOKED | NoticeKind.DEVICE_DELETED:
             return False
+
+
+def _note_refused(credentials: Credentials, error: NotSignedIn) -> None:
+    """For the audit log: somebody came with a credential that is no good. Who came with none was only asked for one."""
+    text = credentials.bearer or credentials.cookie
+    if text is None:
+        return
+    kind = Through.TOKEN if credentials.bearer is not None else Through.SESSION
+    # Of what is spelled like no token of ours nothing is kept: it may be somebody's password.
+    shown = mask(text) if text.startswith(TokenKind.ACCESS.prefix) else None
+    once = _key(credentials).hex()[:16] if _is_plausible(credentials) else "too long"
+    note_refused(Deed.CREDENTIAL_REFUSED, error.message, once=once, kind=kind, prefix=shown)
 
 
 def _is_plausible(credentials: Credentials) -> bool:

@@ -12,11 +12,13 @@ from quart import Blueprint, Response, g, has_request_context, request, websocke
 from quart_trio import QuartTrio
 
 from visiona.domain.errors import NotFound
+from visiona.services.audit import Origin, RefusalNotes, set_origin
 from visiona.web.access_log import log_access
 from visiona.web.callers import Callers
 from visiona.web.credentials import CredentialReader
 from visiona.web.errors import SECURITY_HEADERS, error_response, one_error
 from visiona.web.guards import guard
+from visiona.web.refused import note_refusal
 from visiona.web.request_ids import request_id_from
 from visiona.web.settings import WebSettings
 from visiona.wire.http1.addresses import client_address
@@ -60,6 +62,7 @@ class Site(QuartTrio):
         error = one_error(error)
         if not isinstance(error, Exception):
             raise error
+        note_refusal(error)
         return _error_answer(error)
 
     async def handle_exception(self, error: BaseException) -> Response:
@@ -67,8 +70,17 @@ class Site(QuartTrio):
         return _error_answer(one_error(error))
 
 
-def build_site(settings: WebSettings, callers: Callers, blueprints: Iterable[Blueprint]) -> Site:
-    """Assembles the app from the blueprints of web/api."""
+def build_site(
+    settings: WebSettings,
+    callers: Callers,
+    blueprints: Iterable[Blueprint],
+    refusals: RefusalNotes | None = None,
+) -> Site:
+    """Assembles the app from the blueprints of web/api.
+
+    Args:
+        refusals: told of what is refused, for the audit log.
+    """
     # No static folder and no templates: what people see comes with the console.
     site = Site("visiona.web", static_folder=None, template_folder=None)
     site.config["MAX_CONTENT_LENGTH"] = settings.body_limit_bytes
@@ -77,7 +89,7 @@ def build_site(settings: WebSettings, callers: Callers, blueprints: Iterable[Blu
     # `//api` and `/api/devices/` are other paths, not other spellings to be redirected.
     site.url_map.merge_slashes = False
     site.url_map.strict_slashes = True
-    site.before_request(_note_arrival(settings.trusted_proxies))
+    site.before_request(_note_arrival(settings.trusted_proxies, refusals))
     site.before_request(_need_one_slash)
     site.before_request(guard(callers, CredentialReader.from_web(settings)))
     site.after_request(_finish)
@@ -95,10 +107,14 @@ def current_request_id() -> str:
     return request_id
 
 
-def _note_arrival(trusted_proxies: Sequence[IPv4Network | IPv6Network]) -> Callable[[], Awaitable[None]]:
+def _note_arrival(
+    trusted_proxies: Sequence[IPv4Network | IPv6Network], refusals: RefusalNotes | None
+) -> Callable[[], Awaitable[None]]:
     async def note() -> None:
         g.arrived = trio.current_time()
         g.address = _address(trusted_proxies)
+        # Anew for each request: one after the other may be served by the same task.
+        set_origin(Origin(address=g.address, request_id=current_request_id(), refusals=refusals))
 
     return note
 

@@ -5,6 +5,8 @@ from datetime import datetime
 from visiona.domain.notices import Notice, NoticeKind
 from visiona.stores.memory.state import State
 
+_KNOWN = frozenset(NoticeKind)
+
 
 class MemoryNotices:
     """See interfaces.NoticeStore."""
@@ -17,7 +19,7 @@ class MemoryNotices:
         self._notices.put(number, Notice(number, kind, subject, at))
 
     async def after(self, notice_id: int, limit: int) -> list[Notice]:
-        known = (notice for notice in self._notices.rows() if isinstance(notice.kind, NoticeKind))
+        known = (notice for notice in self._notices.rows() if notice.kind in _KNOWN)
         found = [notice for notice in known if notice.id > notice_id]
         return sorted(found, key=lambda notice: notice.id)[:limit]
 

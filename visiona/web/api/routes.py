@@ -9,6 +9,7 @@ from visiona.ops.health import HealthBoard
 from visiona.relay.registry import Registry
 from visiona.services.clock import now as wall_clock
 from visiona.stores.interfaces import Stores
+from visiona.web.api.audit import audit_routes
 from visiona.web.api.auth import auth_routes
 from visiona.web.api.devices import Settle, at_once, device_routes
 from visiona.web.api.health import health_routes
@@ -47,6 +48,7 @@ def api_routes(
         device_routes(stores, registry, revoking, settle, feed, now),
         model_routes(stores, models, now),
         live_routes(feed),
+        audit_routes(stores, now),
         workspace_routes(stores),
         openapi_routes(),
     ]

@@ -7,9 +7,11 @@ from urllib.parse import parse_qs
 
 from quart import Blueprint, Response, g, request
 
+from visiona.domain.audit import Deed
 from visiona.domain.errors import Invalid, TooLarge
 from visiona.domain.notices import NoticeKind
 from visiona.integrations.interface import IdentityProvider, ProviderUnavailable, TokenInvalid
+from visiona.services.audit import note_refused
 from visiona.services.sessions import end_sessions_of_idp
 from visiona.stores.interfaces import Stores
 from visiona.web.bff.errors import from_provider, reason_of
@@ -40,11 +42,13 @@ def backchannel_routes(
                 "back-channel logout refused",
                 extra={"reason": reason_of(error), "address": g.get("address", "")},
             )
+            note_refused(Deed.SIGN_OUT_REFUSED, reason_of(error))
             if isinstance(error, ProviderUnavailable):
                 raise from_provider(error) from error
             raise Invalid(_REFUSAL) from error
         if replays.is_known(said.jti):
             log.warning("back-channel logout repeated", extra={"address": g.get("address", "")})
+            note_refused(Deed.SIGN_OUT_REFUSED, "the provider's word was said before")
             raise Invalid(_REFUSAL)
         moment = now()
         ended = await end_sessions_of_idp(stores, said.issuer, moment, subject=said.subject, idp_sid=said.sid)

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from quart import Blueprint, Response, g, request
 
+from visiona.domain.audit import Deed
 from visiona.domain.errors import NotAllowed
 from visiona.domain.notices import NoticeKind
 from visiona.domain.return_to import local_path
@@ -23,6 +24,7 @@ from visiona.integrations.interface import (
     ProviderUnavailable,
     TokenInvalid,
 )
+from visiona.services.audit import note_refused
 from visiona.services.sign_in import Browser, Claims, SignedIn, sign_in
 from visiona.stores.interfaces import Stores
 from visiona.web.bff.browser import browser_of, session_cookie
@@ -108,6 +110,7 @@ async def _person(
         return await provider.exchange_code(given.get("code", ""), attempt)
     except (ProviderUnavailable, ProviderRefused, TokenInvalid) as error:
         log.warning("sign-in failed", extra={"reason": reason_of(error), "address": g.get("address", "")})
+        note_refused(Deed.SIGN_IN_REFUSED, reason_of(error))
         raise from_provider(error) from error
 
 
@@ -127,9 +130,11 @@ async def _begun(
         return await sign_in(stores, claims, now, browser=browser, limits=limits, replaces=replaces)
     except NotAllowed as error:
         log.warning("sign-in refused", extra={"reason": error.message, "address": g.get("address", "")})
+        note_refused(Deed.SIGN_IN_REFUSED, error.message, issuer=person.issuer)
         raise
 
 
 def _refused(reason: str) -> Exception:
     log.warning("sign-in failed", extra={"reason": reason, "address": g.get("address", "")})
+    note_refused(Deed.SIGN_IN_REFUSED, reason)
     return failed()

@@ -12,9 +12,11 @@ from typing import TypeVar
 
 import trio
 
+from visiona.domain.audit import Deed
 from visiona.domain.errors import Invalid, TooMany
 from visiona.domain.ids import UserId
 from visiona.domain.users import User, normalised_email
+from visiona.services.audit import note_refused
 from visiona.services.passwords import hash_password, verify_password
 from visiona.stores.interfaces import Stores
 from visiona.web.idp.limits import SignInLimits
@@ -79,6 +81,7 @@ class PasswordCheck:
             # Not what was typed: people type their password where the address belongs.
             extra = {"why": why, "address": address, "user_id": user.id if user is not None else None}
             log.warning("sign-in refused", extra=extra)
+            note_refused(Deed.SIGN_IN_REFUSED, why or "", subject=user.id if user is not None else None)
             return None
         await self._limits.succeeded(account, address)
         return user

@@ -9,6 +9,8 @@ from typing import Any
 
 import httpx
 
+from visiona.services.audit import current_origin, set_origin
+
 PREFIX = b"/idp/"
 
 
@@ -36,7 +38,12 @@ class LoopbackTransport(httpx.AsyncBaseTransport):
             stream=request.stream,
             extensions=request.extensions,
         )
-        response = await self._inner.handle_async_request(inner)
+        origin = current_origin()
+        try:
+            response = await self._inner.handle_async_request(inner)
+        finally:
+            # The site took this for a request of its own; what goes on here is still the browser's.
+            set_origin(origin)
         response.request = request
         return response
 

@@ -412,6 +412,27 @@ async def test_nothing_is_left_open_after_the_end() -> None:
     assert len(os.listdir("/dev/fd")) == before
 
 
+async def test_a_connection_that_is_closed_at_the_end_is_let_go() -> None:
+    """Nobody is told off by Python for a socket that was left open."""
+    ours, theirs = socket.socketpair()
+    opened = trio.Event()
+
+    async def wait_and_close() -> None:
+        _, writer = await asyncio.open_connection(sock=theirs)
+        opened.set()
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            writer.close()
+
+    with ours:
+        async with trio.open_nursery() as nursery, open_guest() as guest:
+            nursery.start_soon(guest.run, wait_and_close)
+            await opened.wait()
+            nursery.cancel_scope.cancel()
+        assert theirs.fileno() == -1
+
+
 def test_control_c_goes_to_the_program_and_not_into_asyncio() -> None:
     """Raised in the midst of asyncio's own code it would break that for good."""
     seen: list[str] = []

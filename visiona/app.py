@@ -6,6 +6,7 @@ tunnels are told goodbye next, loops stop after that, and stores close last, for
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import trio
 
@@ -18,6 +19,7 @@ from visiona.ops.metrics import Metrics
 from visiona.ops.stalls import StallWatch, watching_stalls
 from visiona.ops.systemd import Notifier, feed_watchdog
 from visiona.ops.upkeep import keep_status, purge_forever, sweep_forever
+from visiona.relay.cameras import Cameras
 from visiona.relay.deadlines import Sweeper
 from visiona.relay.listener import Relay
 from visiona.relay.registry import Registry
@@ -139,6 +141,7 @@ async def _serve(
             background.start_soon(sweep_forever, stores, files)
 
             relay_url = relay_url_from(settings.relay.public_url, settings.web.public_url, relay_bound[0])
+            cameras = Cameras(sweeper, settings=settings.relay.cameras())
             limits = ExchangeLimits(stores.rates, enabled=settings.web.rate_limits)
             inventory = relay.inventory
             feed = LiveFeed(registry.calls)
@@ -169,7 +172,8 @@ async def _serve(
                 settings.storage.upload_idle_seconds,
                 settings.web.trusted_proxies,
             )
-            proxy = Proxy(storage, access, sweeper, outside=Outside.from_web(settings.web))
+            outside = Outside.from_web(settings.web)
+            proxy = Proxy(storage, access, sweeper, outside=outside, cameras=cameras)
             web_bound: list[str] = []
             place = Place(settings.web.public_url, lambda: web_bound[0])
             builtin = builtin_transport(site)
@@ -195,8 +199,9 @@ async def _serve(
                 for blueprint in sign_in:
                     site.register_blueprint(blueprint)
                 async with trio.open_nursery() as doors:
+                    serve_web = partial(open_door, cameras=cameras)
                     web_bound += await doors.start(
-                        open_door, settings.web, proxy, access, sweeper, relay.serve_upgraded, stop
+                        serve_web, settings.web, proxy, access, sweeper, relay.serve_upgraded, stop
                     )
                     first_link = (
                         await first_admin_url(stores, place, now()) if own_provider is not None else None

@@ -21,6 +21,7 @@ from visiona.domain.devices import Device
 from visiona.domain.errors import NotSignedIn
 from visiona.domain.ids import DeviceId, TokenId, UserId, WorkspaceId
 from visiona.domain.listen import ListenAddress
+from visiona.relay.cameras import Cameras
 from visiona.relay.deadlines import TICK_SECONDS, Limits, Sweeper
 from visiona.relay.registry import LiveTunnel, Registry
 from visiona.services.identify import TunnelSession
@@ -125,6 +126,10 @@ class Rig:
     @property
     def base(self) -> str:
         return f"/api/devices/{self.live.device_id}/proxy"
+
+    @property
+    def cameras(self) -> Cameras:
+        return self.web.cameras
 
     def pass_seconds(self, seconds: float) -> None:
         for _ in range(int(seconds / TICK_SECONDS)):
@@ -339,6 +344,7 @@ class Port:
     stop: trio.Event
     agents_connected: list[tuple[bytes, bytes, str]]
     scanned: list[LiveTunnel]
+    cameras: Cameras
 
 
 ConnectAgent = Callable[[socket.socket, RequestHead, bytes, str], Awaitable[None]]
@@ -364,7 +370,8 @@ async def open_port(
     )
     scanned: list[LiveTunnel] = []
     access = access or Access(FakeCallers(), registry, stores, scanned.append)  # type: ignore[arg-type]
-    proxy = Proxy(site, access, sweeper, outside=Outside.from_web(settings), limits=limits)
+    cameras = Cameras(sweeper, limits)
+    proxy = Proxy(site, access, sweeper, outside=Outside.from_web(settings), limits=limits, cameras=cameras)
 
     async def note_agent(sock: socket.socket, head: RequestHead, leftover: bytes, peer: str) -> None:
         connected.append((head.target, leftover, peer))
@@ -375,11 +382,20 @@ async def open_port(
     async with trio.open_nursery() as nursery:
         urls = await nursery.start(
             lambda task_status: open_door(
-                settings, proxy, access, sweeper, agents, stop, limits=limits, task_status=task_status
+                settings,
+                proxy,
+                access,
+                sweeper,
+                agents,
+                stop,
+                limits=limits,
+                cameras=cameras,
+                task_status=task_status,
             )
         )
         try:
-            yield Port(int(urls[0].rpartition(":")[2]), registry, stores, sweeper, stop, connected, scanned)
+            number = int(urls[0].rpartition(":")[2])
+            yield Port(number, registry, stores, sweeper, stop, connected, scanned, cameras)
         finally:
             nursery.cancel_scope.cancel()
 

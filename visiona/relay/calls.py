@@ -8,6 +8,8 @@ from collections.abc import Callable
 from datetime import datetime
 
 from visiona.domain.access import CredentialId
+from visiona.domain.causes import Cause
+from visiona.domain.errors import NotFound, NotSignedIn, VisionaError
 from visiona.domain.ids import DeviceId, UserId
 
 
@@ -84,6 +86,10 @@ class LiveCalls:
         found = [call for call in self._calls if call.user_id == user_id and call.device_id in reach]
         return self._cut(found, cause)
 
+    def cut_overviews(self, user_id: UserId, cause: str = "revoked") -> int:
+        """Ends what tells one user of any of their devices: there are others now, and it begins anew."""
+        return self.cut_user_on(user_id, frozenset(), cause)
+
     def overdue(self, now: datetime) -> set[CredentialId]:
         """Credentials that were no longer good at `now`, as far as is known here."""
         return {
@@ -110,3 +116,10 @@ class LiveCalls:
         for call in calls:
             call.close(cause)
         return len(calls)
+
+
+def cut_error(cause: str) -> VisionaError:
+    """What is told to whose call was cut: the credential or the device behind it was taken away."""
+    if cause == Cause.DEVICE_DELETED.value:
+        return NotFound("the device was unpaired while it was used")
+    return NotSignedIn("the session ended while the request ran", details={"cause": cause})

@@ -13,12 +13,12 @@ from datetime import datetime
 from enum import Enum
 
 from visiona.domain.access import CredentialId
-from visiona.domain.causes import Cause
-from visiona.domain.errors import DeviceBroke, DeviceTooSlow, NotFound, NotSignedIn, VisionaError
+from visiona.domain.errors import DeviceBroke, DeviceTooSlow, VisionaError
 from visiona.domain.ids import DeviceId, UserId
-from visiona.relay.calls import LiveCall, LiveCalls
+from visiona.relay.calls import LiveCall, LiveCalls, cut_error
 from visiona.relay.client import Client, Opener
 from visiona.relay.deadlines import Limits, Sweeper
+from visiona.relay.lost_streams import lost
 from visiona.tunnel.errors import StreamReset, TunnelClosed, TunnelError
 from visiona.tunnel.stream import Stream
 from visiona.wire.errors import ProtocolError, RemoteProtocolError
@@ -50,7 +50,11 @@ class Phase(Enum):
 
 
 class Exchange:
-    """One request and its answer. Made, started once, and gone when its phase is OVER."""
+    """One request and its answer. Made, started once, and gone when its phase is OVER.
+
+    Attributes:
+        is_bare: nothing follows the request's head, neither a body nor another protocol.
+    """
 
     __slots__ = (
         "_body_chunked",
@@ -67,6 +71,7 @@ class Exchange:
         "_sweeper",
         "_upgrade",
         "_upload_done",
+        "is_bare",
         "phase",
     )
 
@@ -87,6 +92,7 @@ class Exchange:
         self._limits = limits
         self._body_chunked = isinstance(framing, Chunked)
         self._upload_done = isinstance(framing, NoBody)
+        self.is_bare = self._upload_done and not upgrade
         self._head_limit_seconds = (
             limits.answer_head_seconds if method in _SAFE_METHODS else limits.slow_answer_head_seconds
         )
@@ -172,12 +178,14 @@ class Exchange:
         """Puts the exchange on the list of what a revocation or an expiry ends; it leaves the list by itself."""
         self._call = calls.add(user_id, credential_id, device_id, self.cut, ends_at)
 
+    def pass_to(self, client: Client) -> None:
+        """Somebody else is told of the answer from here on, and stands for itself on the list of what can be cut."""
+        self._client = client
+        self._leave_the_list()
+
     def cut(self, cause: str) -> None:
         """The credential or the device behind the exchange was taken away."""
-        if cause == Cause.DEVICE_DELETED.value:
-            self.give_up(NotFound("the device was unpaired while it was used"))
-        else:
-            self.give_up(NotSignedIn("the session ended while the request ran", details={"cause": cause}))
+        self.give_up(cut_error(cause))
 
     def give_up(self, error: VisionaError) -> None:
         """Ends the exchange from outside: the client is told the error if it still can be."""
@@ -227,7 +235,7 @@ class Exchange:
         """The stream is gone; there is nobody to tell on the device's side."""
         client = self._client
         self._stream = None
-        self._break(_said_of(error))
+        self._break(lost(error))
         if client is not None:
             client.flush()
 
@@ -294,10 +302,11 @@ class Exchange:
                 client.answer_interim(head)
         else:
             framing = response_framing(head, self._method)
-            self._reader = BodyReader(framing)
+            reader = self._reader = BodyReader(framing)
             self.phase = Phase.BODY
+            # Whoever hears of it may leave.
             client.answer_head(head, framing)
-            if self._reader.done:
+            if reader.done and self._reader is reader:
                 self._finish(())
 
     def _rest_after_head(self, data: bytes) -> None:
@@ -385,16 +394,4 @@ class Exchange:
         except TunnelError as error:
             # Its `stream_lost` may come later or never; the client hears of it once, here.
             self._stream = None
-            self._break(_said_of(error))
-
-
-def _said_of(error: TunnelError) -> VisionaError:
-    match error:
-        case TunnelClosed():
-            return DeviceBroke(
-                "the connection to the device was lost while it answered", details={"cause": error.cause}
-            )
-        case StreamReset(reason="write_timeout"):
-            return DeviceTooSlow("the device stopped taking the request")
-        case _:
-            return DeviceBroke("the device broke off the request")
+            self._break(lost(error))

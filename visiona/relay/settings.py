@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from visiona.domain.listen import ListenAddress
+from visiona.relay.camera_settings import CameraSettings
 from visiona.tunnel.settings import TunnelSettings
 
 DEFAULT_LISTEN = ListenAddress(None, 3800)
@@ -33,6 +34,10 @@ class RelaySettings:
         receive_budget_bytes: receive windows granted to all tunnels together.
         notices_seconds: between two looks for revocations made by other processes.
         inventory_seconds: for an agent to answer one question about itself.
+        camera_linger_seconds: how long the stream of a camera that nobody watches any more goes on.
+        cameras_shared: cameras whose viewers share one stream, at one time; further ones are not shared.
+        camera_frame_bytes: the longest picture that is shared; a camera with longer ones is watched by each alone.
+        camera_kept_bytes: memory for the last pictures of cameras.
         goodbye_seconds: for tunnels to close after the last request was answered, when the server stops.
     """
 
@@ -57,6 +62,10 @@ class RelaySettings:
     receive_budget_bytes: int = 1024 * 1024 * 1024
     notices_seconds: float = 0.25
     inventory_seconds: float = 10.0
+    camera_linger_seconds: float = 5.0
+    cameras_shared: int = 256
+    camera_frame_bytes: int = 4 * 1024 * 1024
+    camera_kept_bytes: int = 64 * 1024 * 1024
     goodbye_seconds: float = 2.0
 
     def check(self) -> list[str]:
@@ -81,6 +90,15 @@ class RelaySettings:
             dead_seconds=self.dead_seconds,
         )
 
+    def cameras(self) -> CameraSettings:
+        """The part for cameras that are shared."""
+        return CameraSettings(
+            linger_seconds=self.camera_linger_seconds,
+            max_count=self.cameras_shared,
+            max_frame_bytes=self.camera_frame_bytes,
+            max_kept_bytes=self.camera_kept_bytes,
+        )
+
 
 _POSITIVE = (
     "handshake_seconds",
@@ -99,5 +117,9 @@ _POSITIVE = (
     "receive_budget_bytes",
     "notices_seconds",
     "inventory_seconds",
+    "camera_linger_seconds",
+    "cameras_shared",
+    "camera_frame_bytes",
+    "camera_kept_bytes",
     "goodbye_seconds",
 )

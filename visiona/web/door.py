@@ -13,6 +13,7 @@ import trio
 from visiona.domain.causes import Cause
 from visiona.domain.errors import DeviceBroke, ServerStopping, VisionaError
 from visiona.relay.accepting import accept_forever, bind, url_of
+from visiona.relay.cameras import Cameras
 from visiona.relay.containment import contain
 from visiona.relay.deadlines import Limits, Sweeper
 from visiona.web.door_connection import DoorConnection
@@ -93,6 +94,7 @@ async def open_door(
     stop: trio.Event,
     *,
     limits: Limits | None = None,
+    cameras: Cameras | None = None,
     task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serves the web port until `stop` is set and what is in flight has ended, or the drain time is over.
@@ -105,6 +107,7 @@ async def open_door(
         connect_agent: takes over an agent's connection to `/tunnel/connect`.
         stop: begins the end.
         limits: of each exchange with a device.
+        cameras: the moving pictures that are shared; None: none is.
         task_status: is given the URLs that were bound, when everything accepts.
 
     Raises:
@@ -129,6 +132,7 @@ async def open_door(
                     limits=limits or Limits(),
                     outside=Outside.from_web(settings),
                     relays=settings.fast_door,
+                    cameras=cameras,
                 )
                 door = Door(context)
 

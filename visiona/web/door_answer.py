@@ -5,20 +5,23 @@ from typing import Protocol
 import trio
 
 from visiona.domain.errors import VisionaError
+from visiona.domain.ids import DeviceId
 from visiona.relay.passthrough import Farewell, close_code
 from visiona.web.access_log import BROKEN_OFF, CLIENT_LEFT, LEFT, log_access
 from visiona.web.challenges import without_challenges
 from visiona.web.door_output import Output
 from visiona.web.pages import answer_to
 from visiona.web.proxy_access import Allowed
+from visiona.web.request_ids import request_id_from
 from visiona.wire.http1.body import chunk, last_chunk
 from visiona.wire.http1.crossing import Crossing
 from visiona.wire.http1.fields import Header
 from visiona.wire.http1.forward import answer_for_client, trailers_for_client
 from visiona.wire.http1.framing import CHUNKED, UNTIL_CLOSE, Chunked, Framing, UntilClose
 from visiona.wire.http1.head import RequestHead, ResponseHead
+from visiona.wire.mixed_replace import MIXED_REPLACE
 
-ENDLESS_TYPES = (b"text/event-stream", b"multipart/x-mixed-replace")
+ENDLESS_TYPES = (b"text/event-stream", MIXED_REPLACE)
 
 
 class Connection(Protocol):
@@ -38,6 +41,10 @@ class Connection(Protocol):
         """More of the request's body can go to the device."""
         ...
 
+    def found_camera(self, head: ResponseHead, framing: Framing) -> bool:
+        """The answer is a moving picture; True: it is shared, and begins anew from the camera."""
+        ...
+
 
 class DoorAnswer:
     """One answer.
@@ -49,18 +56,18 @@ class DoorAnswer:
 
     __slots__ = (
         "_agent_seconds",
-        "_allowed",
         "_connection",
         "_farewell",
         "_framing",
-        "_head",
         "_head_flushed",
         "_keep_alive",
         "_started_at",
         "_status",
+        "allowed",
         "crossing",
         "is_endless",
         "is_pipe",
+        "request",
     )
 
     def __init__(
@@ -73,9 +80,9 @@ class DoorAnswer:
         keep_alive: bool,
     ) -> None:
         self._connection = connection
-        self._head = head
+        self.request = head
         self.crossing = crossing
-        self._allowed = allowed
+        self.allowed = allowed
         self._keep_alive = keep_alive
         self._framing: Framing = UNTIL_CLOSE
         self._head_flushed = False
@@ -96,18 +103,21 @@ class DoorAnswer:
 
     def answer_head(self, head: ResponseHead, framing: Framing) -> None:
         """Writes the head as this client can read it."""
+        kind = (head.get(b"content-type") or b"").lower()
+        if kind.startswith(MIXED_REPLACE) and self._connection.found_camera(head, framing):
+            return
         self._status = head.status
         self._agent_seconds = trio.current_time() - self._started_at
-        head = without_challenges(head, self._head, self._allowed.actor)
+        head = without_challenges(head, self.request, self.allowed.actor)
         if head.status == 101:
             self.is_pipe = self.is_endless = True
             self._farewell = Farewell()
-        elif (head.get(b"content-type") or b"").lower().startswith(ENDLESS_TYPES):
+        elif kind.startswith(ENDLESS_TYPES):
             self.is_endless = True
-        if isinstance(framing, UntilClose) and self._head.version == b"1.1":
+        if isinstance(framing, UntilClose) and self.request.version == b"1.1":
             # Chunks let the client see whether the answer is whole, and keep its connection.
             framing = CHUNKED
-        elif isinstance(framing, Chunked) and self._head.version == b"1.0":
+        elif isinstance(framing, Chunked) and self.request.version == b"1.0":
             framing = UNTIL_CLOSE
         if isinstance(framing, UntilClose):
             self._keep_alive = False
@@ -133,7 +143,7 @@ class DoorAnswer:
             output.queue(last_chunk(trailers_for_client(trailers)))
         output.owe(None)
         self._log()
-        self._allowed.answered(self._status)
+        self.allowed.answered(self._status)
         self._connection.answered(keep_alive=self._keep_alive)
 
     def answer_broken(self, error: VisionaError) -> None:
@@ -148,7 +158,7 @@ class DoorAnswer:
             output.discard()
             output.owe(None)
             self._status = write_error(
-                output, error, self._head, self.crossing.request_id.decode(), keep_alive=self._keep_alive
+                output, error, self.request, self.crossing.request_id.decode(), keep_alive=self._keep_alive
             )
             self._log()
             self._connection.answered(keep_alive=self._keep_alive)
@@ -178,15 +188,15 @@ class DoorAnswer:
 
     def _log(self, ended: str | None = None) -> None:
         log_access(
-            method=self._head.method.decode("ascii", "replace"),
-            path=self._head.target.decode("ascii", "replace"),
+            method=self.request.method.decode("ascii", "replace"),
+            path=self.request.target.decode("ascii", "replace"),
             status=self._status or CLIENT_LEFT,
             seconds=trio.current_time() - self._started_at,
             request_id=self.crossing.request_id.decode(),
             address=self.crossing.peer_address,
-            user_id=self._allowed.actor.user_id,
-            device_id=self._allowed.live.device_id,
-            tunnel_seconds=self._allowed.live.tunnel.rtt_seconds,
+            user_id=self.allowed.actor.user_id,
+            device_id=self.allowed.live.device_id,
+            tunnel_seconds=self.allowed.live.tunnel.rtt_seconds,
             agent_seconds=self._agent_seconds,
             ended=ended,
         )
@@ -207,6 +217,32 @@ def write_error(
         lines.append(body)
     output.queue(b"".join(lines))
     return status
+
+
+def refuse(
+    output: Output,
+    error: BaseException,
+    head: RequestHead | None,
+    address: str,
+    device_id: DeviceId | None,
+    arrived_at: float,
+    *,
+    keep_alive: bool,
+) -> None:
+    """Answers a request that does not come to a device, and says so in the log. Without a head it was no request."""
+    given = head.get(b"x-request-id") if head is not None else None
+    request_id = request_id_from(given.decode("latin-1") if given is not None else None)
+    status = write_error(output, error, head, request_id, keep_alive=keep_alive)
+    output.flush()
+    log_access(
+        method=head.method.decode("ascii", "replace") if head is not None else "-",
+        path=head.target.decode("ascii", "replace") if head is not None else "-",
+        status=status,
+        seconds=trio.current_time() - arrived_at,
+        request_id=request_id,
+        address=address,
+        device_id=device_id,
+    )
 
 
 def _no_header(_: bytes) -> None:

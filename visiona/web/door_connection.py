@@ -13,25 +13,26 @@ import trio
 
 from visiona.domain.errors import Invalid, VisionaError
 from visiona.relay.exchange import Exchange
+from visiona.relay.lost_streams import not_opened
 from visiona.stores.errors import StoreUnavailable
 from visiona.tunnel.errors import TunnelError
-from visiona.web.access_log import log_access
-from visiona.web.door_answer import DoorAnswer, write_error
+from visiona.web.camera_sharing import Call, adopting_view_or_none, view_or_none
+from visiona.web.door_answer import DoorAnswer, refuse
 from visiona.web.door_input import BULK_READ_BYTES, READ_BYTES, Input, Stage
 from visiona.web.door_output import Output
 from visiona.web.door_request import NO_REQUEST, Request, RequestFraming
 from visiona.web.door_settings import DoorContext
 from visiona.web.hosts import check_host
 from visiona.web.proxy_access import Allowed, check_origin
-from visiona.web.proxy_crossing import crossing_of, not_opened
-from visiona.web.proxy_request import text_getter
+from visiona.web.proxy_crossing import crossing_of
+from visiona.web.proxy_request import request_id_text, text_getter
 from visiona.web.request_ids import request_id_from
 from visiona.web.targets import TUNNEL_CONNECT_PATH, Target, check_form, device_target
 from visiona.wire.errors import RemoteProtocolError
 from visiona.wire.http1.body import BodyReader
 from visiona.wire.http1.forward import request_for_agent, trailers_for_agent
-from visiona.wire.http1.framing import NoBody, Sized, expects_continue, request_framing
-from visiona.wire.http1.head import RequestHead, find_head_end, parse_request_head
+from visiona.wire.http1.framing import Framing, NoBody, Sized, expects_continue, request_framing
+from visiona.wire.http1.head import RequestHead, ResponseHead, find_head_end, parse_request_head
 from visiona.wire.http1.upgrade import is_websocket_upgrade, keeps_alive
 from visiona.wire.websocket.handshake import check_upgrade
 
@@ -58,7 +59,7 @@ class DoorConnection:
         self._sock = sock
         self._peer_address = peer_address
         self._context = context
-        self._exchange: Exchange | None = None
+        self._exchange: Call | None = None
         self._answer: DoorAnswer | None = None
         self._arrived_at = 0.0
         self._keep_alive = True
@@ -108,6 +109,20 @@ class DoorConnection:
     def upload_room(self) -> None:
         """See door_answer.Connection."""
         self._input.wake()
+
+    def found_camera(self, head: ResponseHead, framing: Framing) -> bool:
+        """See door_answer.Connection."""
+        exchange, answer = self._exchange, self._answer
+        if answer is None or not isinstance(exchange, Exchange):
+            return False
+        view = adopting_view_or_none(
+            self._context.cameras, exchange, answer.request, answer.allowed, answer, head, framing
+        )
+        if view is None:
+            return False
+        self._enter(view, answer.allowed)
+        view.take_over(exchange, head, framing)
+        return True
 
     def drain(self, error: VisionaError) -> None:
         """The server stops: nothing new here; what has no end is cut, any other answer under way may finish."""
@@ -189,46 +204,52 @@ class DoorConnection:
         except (VisionaError, StoreUnavailable, RemoteProtocolError) as error:
             return await self._refuse(error, head, target, body_follows=framing not in EMPTY)
         answer = self._answer = self._answer_for(head, allowed, is_websocket=is_websocket)
-        exchange = Exchange(
+        request = request_for_agent(head, allowed.target.agent_target, answer.crossing, framing)
+        context = self._context
+        exchange = view_or_none(context.cameras, head, framing, allowed, answer) or Exchange(
             answer,
             head.method,
             framing,
             upgrade=is_websocket,
-            sweeper=self._context.sweeper,
-            limits=self._context.limits,
+            sweeper=context.sweeper,
+            limits=context.limits,
         )
-        self._begin(
-            exchange, allowed, request_for_agent(head, allowed.target.agent_target, answer.crossing, framing)
-        )
+        self._begin(exchange, allowed, request)
         return await self._relay(exchange, answer, framing, wants_continue=wants_continue)
 
     async def _allowed(self, head: RequestHead, target: Target) -> Allowed:
         credentials = self._context.outside.reader.read(head.method.decode("latin-1"), text_getter(head))
         access = self._context.access
-        return access.known(credentials, target) or await access.resolve(credentials, target)
+        if (allowed := access.known(credentials, target)) is not None:
+            return allowed
+        address = self._context.outside.address_of(self._peer_address, head)
+        return await access.resolve(credentials, target, address)
 
     def _answer_for(self, head: RequestHead, allowed: Allowed, *, is_websocket: bool) -> DoorAnswer:
         outside = self._context.outside
         address = outside.address_of(self._peer_address, head)
-        request_id = request_id_from(_text(head.get(b"x-request-id")))
+        request_id = request_id_from(request_id_text(head))
         crossing = crossing_of(head, allowed, outside, address, request_id, is_websocket=is_websocket)
         return DoorAnswer(self, head, crossing, allowed, keep_alive=self._keep_alive)
 
-    def _begin(self, exchange: Exchange, allowed: Allowed, head_for_agent: bytes) -> None:
-        self._exchange = exchange
+    def _begin(self, exchange: Call, allowed: Allowed, head_for_agent: bytes) -> None:
         self._input.enter(Stage.ANSWER)
+        self._enter(exchange, allowed)
+        try:
+            exchange.start(allowed.live.tunnel, head_for_agent)
+        except TunnelError as error:
+            exchange.give_up(not_opened(error))
+
+    def _enter(self, exchange: Call, allowed: Allowed) -> None:
+        self._exchange = exchange
         self.output.owe(exchange.taken)
         calls, actor, live = self._context.access.registry.calls, allowed.actor, allowed.live
         exchange.enter(calls, actor.user_id, actor.credential_id, live.device_id, actor.expires_at)
-        try:
-            exchange.start(live.tunnel, head_for_agent)
-        except TunnelError as error:
-            exchange.give_up(not_opened(error))
 
     # --- its body, its answer -----------------------------------------------------------------------------------
 
     async def _relay(
-        self, exchange: Exchange, answer: DoorAnswer, framing: RequestFraming, *, wants_continue: bool
+        self, exchange: Call, answer: DoorAnswer, framing: RequestFraming, *, wants_continue: bool
     ) -> bool:
         """Until the answer is out; True when the connection can take another request."""
         source = self._input
@@ -241,7 +262,7 @@ class DoorConnection:
                 self.output.flush()
             if not await self._upload(exchange, BodyReader(framing)):
                 return False
-        while self._exchange is exchange and not source.is_gone:
+        while self._answer is answer and not source.is_gone:
             if answer.is_pipe:
                 await self._pump(exchange)
             elif len(source.buffer) >= MAX_PIPELINED_BYTES:
@@ -249,11 +270,11 @@ class DoorConnection:
             else:
                 await source.more()
         if source.is_gone:
-            self._client_left(exchange, hang_up=answer.is_pipe)
+            self._client_left(hang_up=answer.is_pipe)
             return False
         return await self._between_requests()
 
-    async def _upload(self, exchange: Exchange, reader: BodyReader) -> bool:
+    async def _upload(self, exchange: Call, reader: BodyReader) -> bool:
         """Sends the body as it comes; False: the connection is over."""
         source = self._input
         if self._exchange is exchange:
@@ -281,14 +302,14 @@ class DoorConnection:
             exchange.give_up(Invalid(f"the request's body is broken: {error}"))
             return await self._leave_politely()
         if source.is_gone:
-            self._client_left(exchange)
+            self._client_left()
             return False
         exchange.end_body(trailers_for_agent(reader.trailers))
         if self._exchange is exchange:
             source.enter(Stage.ANSWER)
         return True
 
-    async def _pump(self, exchange: Exchange) -> None:
+    async def _pump(self, exchange: Call) -> None:
         """Passes on what the client says after the switch of protocols."""
         space = exchange.upload_space_bytes
         if space == 0:
@@ -321,21 +342,10 @@ class DoorConnection:
         if isinstance(error, RemoteProtocolError) and error.kind in _SILENT_KINDS:
             return False
         keep_alive = self._keep_alive and head is not None and not body_follows
-        request_id = request_id_from(_text(head.get(b"x-request-id")) if head is not None else None)
-        status = write_error(self.output, error, head, request_id, keep_alive=keep_alive)
-        self.output.flush()
-        # Without a head it was no request; its line says so.
-        log_access(
-            method=head.method.decode("ascii", "replace") if head is not None else "-",
-            path=head.target.decode("ascii", "replace") if head is not None else "-",
-            status=status,
-            seconds=trio.current_time() - self._arrived_at,
-            request_id=request_id,
-            address=self._context.outside.address_of(self._peer_address, head)
-            if head
-            else self._peer_address,
-            device_id=target.device_id if target is not None else None,
-        )
+        peer = self._peer_address
+        address = self._context.outside.address_of(peer, head) if head is not None else peer
+        device_id = target.device_id if target is not None else None
+        refuse(self.output, error, head, address, device_id, self._arrived_at, keep_alive=keep_alive)
         if not keep_alive:
             return await self._leave_politely()
         self._input.enter(Stage.IDLE)
@@ -372,14 +382,15 @@ class DoorConnection:
         else:
             await self._context.hand_over(self._sock, data, self._peer_address)
 
-    def _client_left(self, exchange: Exchange, *, hang_up: bool = False) -> None:
+    def _client_left(self, *, hang_up: bool = False) -> None:
         if self._answer is not None:
             self._answer.client_left()
+        exchange = self._exchange
         self._exchange = self._answer = None
         self.output.owe(None)
-        if hang_up:
+        if exchange is not None and hang_up:
             exchange.hang_up()
-        else:
+        elif exchange is not None:
             exchange.leave()
 
     def _local_address(self) -> str:
@@ -389,7 +400,3 @@ class DoorConnection:
         self.output.give_up()
         trio.lowlevel.notify_closing(self._sock.fileno())
         self._sock.close()
-
-
-def _text(value: bytes | None) -> str | None:
-    return value.decode("latin-1") if value is not None else None

@@ -4,6 +4,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from visiona.relay.cameras import Cameras
 from visiona.relay.deadlines import Limits, Sweeper
 from visiona.web.door_output import Spawn
 from visiona.web.proxy_access import Access
@@ -47,6 +48,7 @@ class DoorContext:
     Attributes:
         spawn: starts a task that may live a little longer than the connection.
         relays: device requests are served here; False: by the ASGI layer, as everything else.
+        cameras: the moving pictures that are shared; None: none is.
         is_draining: the server stops: no connection waits for another request.
     """
 
@@ -59,4 +61,5 @@ class DoorContext:
     limits: Limits = field(default_factory=Limits)
     outside: Outside = field(default_factory=Outside)
     relays: bool = True
+    cameras: Cameras | None = None
     is_draining: bool = False

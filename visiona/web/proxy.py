@@ -10,6 +10,7 @@ from typing import Any
 import trio
 
 from visiona.domain.errors import VisionaError
+from visiona.relay.cameras import Cameras
 from visiona.relay.deadlines import Limits, Sweeper
 from visiona.stores.errors import StoreUnavailable
 from visiona.web.access_log import log_access
@@ -40,9 +41,10 @@ class Proxy:
         *,
         outside: Outside | None = None,
         limits: Limits | None = None,
+        cameras: Cameras | None = None,
     ) -> None:
         self._site = site
-        self._parts = ProxyParts(access, sweeper, limits or Limits(), outside or Outside())
+        self._parts = ProxyParts(access, sweeper, limits or Limits(), outside or Outside(), cameras)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """See the ASGI specification."""

@@ -7,10 +7,12 @@ from typing import Any
 import trio
 
 from visiona.domain.errors import VisionaError
+from visiona.relay.camera_view import CameraView
 from visiona.relay.exchange import Exchange
 from visiona.wire.http1.fields import Header
 from visiona.wire.http1.framing import NO_BODY, Framing
 from visiona.wire.http1.head import ResponseHead
+from visiona.wire.mixed_replace import MIXED_REPLACE
 
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
@@ -29,10 +31,12 @@ class Inbox:
         trailers: once the answer is whole.
         error: why there will be no (more of an) answer.
         is_whole: everything was put in.
+        found_camera: asked about an answer that is a moving picture; True: it is shared, and begins anew.
         answered: told the status then, before anything of the last piece can have left.
     """
 
     def __init__(self) -> None:
+        self.found_camera: Callable[[ResponseHead, Framing], bool] | None = None
         self.answered: Callable[[int], None] | None = None
         self.head: ResponseHead | None = None
         self.framing: Framing = NO_BODY
@@ -59,6 +63,13 @@ class Inbox:
 
     def answer_head(self, head: ResponseHead, framing: Framing) -> None:
         """See relay.exchange.Client."""
+        kind = (head.get(b"content-type") or b"").lower()
+        if (
+            self.found_camera is not None
+            and kind.startswith(MIXED_REPLACE)
+            and self.found_camera(head, framing)
+        ):
+            return
         self.head = head
         self.framing = framing
 
@@ -118,7 +129,7 @@ class Inbox:
             size += len(joined[-1])
         return b"".join(joined)
 
-    async def send_up(self, exchange: Exchange, data: bytes) -> None:
+    async def send_up(self, exchange: Exchange | CameraView, data: bytes) -> None:
         """Sends a piece of the request's body as the stream has room for it; drops it when all is over."""
         at = 0
         while at < len(data) and not self.is_over:

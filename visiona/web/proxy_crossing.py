@@ -4,8 +4,6 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
-from visiona.domain.errors import DeviceOffline, TooMany, VisionaError
-from visiona.tunnel.errors import StreamRefused, TunnelClosed, TunnelError
 from visiona.web.credentials import CredentialReader
 from visiona.web.proxy_access import Allowed
 from visiona.web.settings import WebSettings
@@ -68,11 +66,3 @@ def crossing_of(
         is_websocket=is_websocket,
         agent_target=allowed.target.agent_target,
     )
-
-
-def not_opened(error: TunnelError) -> VisionaError:
-    """What a caller is told whose stream could not be opened."""
-    if isinstance(error, StreamRefused):
-        return TooMany("the device has too many requests in flight", retry_after_seconds=1)
-    details = {"cause": error.cause} if isinstance(error, TunnelClosed) else None
-    return DeviceOffline("the connection to the device was just lost", details=details)

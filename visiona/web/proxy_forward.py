@@ -10,10 +10,10 @@ from visiona.domain.access import Actor
 from visiona.domain.errors import DeviceBroke
 from visiona.relay.deadlines import Limits, Sweeper
 from visiona.relay.exchange import Exchange
+from visiona.relay.lost_streams import not_opened
 from visiona.relay.registry import LiveTunnel, Registry
 from visiona.tunnel.errors import TunnelError
 from visiona.web.proxy_answer import Inbox
-from visiona.web.proxy_crossing import not_opened
 from visiona.wire.http1.fields import Header
 from visiona.wire.http1.forward import Crossing, checked_request, request_for_agent
 from visiona.wire.http1.framing import NO_BODY, Sized

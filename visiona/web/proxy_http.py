@@ -4,21 +4,23 @@ import trio
 
 from visiona.domain.errors import Invalid
 from visiona.relay.exchange import Exchange
+from visiona.relay.lost_streams import not_opened
 from visiona.tunnel.errors import TunnelError
 from visiona.web.access_log import BROKEN_OFF, CLIENT_LEFT, LEFT, log_access
+from visiona.web.camera_sharing import Call, adopting_view_or_none, view_or_none
 from visiona.web.challenges import without_challenges
 from visiona.web.door_answer import ENDLESS_TYPES
 from visiona.web.door_handover import BREAK_STREAM
 from visiona.web.pages import answer_to
 from visiona.web.proxy_access import Allowed
 from visiona.web.proxy_answer import Inbox, Message, Receive, Send
-from visiona.web.proxy_crossing import crossing_of, not_opened
+from visiona.web.proxy_crossing import crossing_of
 from visiona.web.proxy_request import ProxyParts, head_of, peer_of, request_id_text
 from visiona.web.request_ids import request_id_from
 from visiona.web.targets import Target
 from visiona.wire.http1.crossing import Crossing
 from visiona.wire.http1.forward import answer_headers, request_for_agent, trailers_for_client
-from visiona.wire.http1.framing import CHUNKED, NO_BODY, Chunked, NoBody, Sized, request_framing
+from visiona.wire.http1.framing import CHUNKED, NO_BODY, Chunked, Framing, NoBody, Sized, request_framing
 from visiona.wire.http1.head import ResponseHead
 
 
@@ -32,6 +34,7 @@ class HttpExchange:
         self._send = send
         self._head = head_of(scope)
         self._inbox = Inbox()
+        self._call: Call
         self._first: Message | None = None
         self._head_at: float | None = None
         self._is_delivered = False
@@ -40,26 +43,29 @@ class HttpExchange:
     async def run(self, target: Target) -> None:
         """From the head to the last byte of the answer. Raises only before anything was answered."""
         started_at = trio.current_time()
-        allowed = await self._parts.allowed(self._head, target)
+        allowed = await self._parts.allowed(self._head, target, peer_of(self._scope))
         outside = self._parts.outside
         address = outside.address_of(peer_of(self._scope), self._head)
         request_id = request_id_from(request_id_text(self._head))
         crossing = crossing_of(self._head, allowed, outside, address, request_id, is_websocket=False)
         framing = await self._framing()
         self._inbox.answered = allowed.answered
-        exchange = Exchange(
-            self._inbox,
+        parts, inbox = self._parts, self._inbox
+        inbox.found_camera = lambda head, answer_framing: self._found_camera(allowed, head, answer_framing)
+        self._call = view_or_none(parts.cameras, self._head, framing, allowed, inbox) or Exchange(
+            inbox,
             self._head.method,
             framing,
             upgrade=False,
-            sweeper=self._parts.sweeper,
-            limits=self._parts.limits,
+            sweeper=parts.sweeper,
+            limits=parts.limits,
         )
         try:
-            status = await self._relay(exchange, allowed, crossing, framing)
+            status = await self._relay(allowed, crossing, framing)
         finally:
-            self._parts.endless.pop(exchange, None)
-            exchange.leave()
+            inbox.found_camera = None
+            parts.endless.pop(self._call, None)
+            self._call.leave()
         log_access(
             method=self._scope["method"],
             path=self._head.target.decode("ascii", "replace"),
@@ -83,46 +89,59 @@ class HttpExchange:
         ends_here = not self._first.get("body") and not self._first.get("more_body")
         return NO_BODY if ends_here else CHUNKED
 
-    async def _relay(
-        self, exchange: Exchange, allowed: Allowed, crossing: Crossing, framing: NoBody | Sized | Chunked
-    ) -> int:
-        actor, live = allowed.actor, allowed.live
-        calls = self._parts.access.registry.calls
-        exchange.enter(calls, actor.user_id, actor.credential_id, live.device_id, actor.expires_at)
+    async def _relay(self, allowed: Allowed, crossing: Crossing, framing: NoBody | Sized | Chunked) -> int:
+        request = request_for_agent(self._head, allowed.target.agent_target, crossing, framing)
+        self._enter(allowed)
         try:
-            exchange.start(
-                live.tunnel, request_for_agent(self._head, allowed.target.agent_target, crossing, framing)
-            )
+            self._call.start(allowed.live.tunnel, request)
         except TunnelError as error:
             raise not_opened(error) from error
         status = 0
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._upload, exchange, nursery.cancel_scope)
-            status = await self._deliver(exchange, allowed, crossing)
+            nursery.start_soon(self._upload, nursery.cancel_scope)
+            status = await self._deliver(allowed, crossing)
             nursery.cancel_scope.cancel()
         if not status:
             self._ended = LEFT
         return status or (self._inbox.head.status if self._inbox.head is not None else CLIENT_LEFT)
 
-    async def _upload(self, exchange: Exchange, scope: trio.CancelScope) -> None:
+    def _enter(self, allowed: Allowed) -> None:
+        actor, calls = allowed.actor, self._parts.access.registry.calls
+        self._call.enter(calls, actor.user_id, actor.credential_id, allowed.live.device_id, actor.expires_at)
+
+    def _found_camera(self, allowed: Allowed, head: ResponseHead, framing: Framing) -> bool:
+        """See Inbox.found_camera."""
+        exchange, inbox = self._call, self._inbox
+        inbox.found_camera = None
+        if not isinstance(exchange, Exchange):
+            return False
+        view = adopting_view_or_none(self._parts.cameras, exchange, self._head, allowed, inbox, head, framing)
+        if view is None:
+            return False
+        self._call = view
+        self._enter(allowed)
+        view.take_over(exchange, head, framing)
+        return True
+
+    async def _upload(self, scope: trio.CancelScope) -> None:
         """Sends the body up, and from then on watches whether the client is still there."""
         more = True
         while True:
             message = self._first or await self._next_message(more_body=more)
             self._first = None
             if message is None:
-                exchange.give_up(Invalid("the request's body took too long"))
+                self._call.give_up(Invalid("the request's body took too long"))
                 return
             if message["type"] == "http.disconnect":
-                exchange.leave()
+                self._call.leave()
                 # Hypercorn says so at the end of every request too, before its own last send is over.
                 if not self._is_delivered:
                     scope.cancel()
                 return
-            await self._inbox.send_up(exchange, message.get("body", b""))
+            await self._inbox.send_up(self._call, message.get("body", b""))
             if more and not message.get("more_body", False):
                 more = False
-                exchange.end_body()
+                self._call.end_body()
 
     async def _next_message(self, *, more_body: bool) -> Message | None:
         """None: the client announced more of a body and sends nothing."""
@@ -131,20 +150,20 @@ class HttpExchange:
             return await self._receive()
         return None
 
-    async def _deliver(self, exchange: Exchange, allowed: Allowed, crossing: Crossing) -> int:
+    async def _deliver(self, allowed: Allowed, crossing: Crossing) -> int:
         inbox = self._inbox
         while inbox.head is None:
             if inbox.error is not None:
                 return await self._refuse(inbox.error, crossing)
             await inbox.wait_something()
         head = without_challenges(inbox.head, self._head, allowed.actor)
-        await self._send_head(head, exchange, crossing)
+        await self._send_head(head, crossing)
         while True:
             while data := inbox.take():
                 if not await self._send_piece(data):
                     self._ended = LEFT
                     return inbox.head.status
-                exchange.taken(len(data))
+                self._call.taken(len(data))
             if inbox.is_over:
                 break
             await inbox.wait_something()
@@ -160,10 +179,10 @@ class HttpExchange:
             await self._send({"type": "http.response.trailers", "headers": trailers, "more_trailers": False})
         return inbox.head.status
 
-    async def _send_head(self, head: ResponseHead, exchange: Exchange, crossing: Crossing) -> None:
+    async def _send_head(self, head: ResponseHead, crossing: Crossing) -> None:
         self._head_at = trio.current_time()
         if (head.get(b"content-type") or b"").lower().startswith(ENDLESS_TYPES):
-            self._parts.endless[exchange] = None
+            self._parts.endless[self._call] = None
         await self._send(
             {
                 "type": "http.response.start",

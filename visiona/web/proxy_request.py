@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from visiona.relay.cameras import Cameras
 from visiona.relay.deadlines import Limits, Sweeper
-from visiona.relay.exchange import Exchange
+from visiona.web.camera_sharing import Call
 from visiona.web.proxy_access import Access, Allowed
 from visiona.web.proxy_answer import Message
 from visiona.web.proxy_crossing import Outside
@@ -22,12 +23,16 @@ class ProxyParts:
     sweeper: Sweeper
     limits: Limits
     outside: Outside
-    endless: dict[Exchange, None] = field(default_factory=dict)
+    cameras: Cameras | None = None
+    endless: dict[Call, None] = field(default_factory=dict)
 
-    async def allowed(self, head: RequestHead, target: Target) -> Allowed:
+    async def allowed(self, head: RequestHead, target: Target, peer_address: str) -> Allowed:
         """May this caller use this device now? Raises as Access.resolve."""
         credentials = self.outside.reader.read(head.method.decode("latin-1"), text_getter(head))
-        return self.access.known(credentials, target) or await self.access.resolve(credentials, target)
+        if (allowed := self.access.known(credentials, target)) is not None:
+            return allowed
+        address = self.outside.address_of(peer_address, head)
+        return await self.access.resolve(credentials, target, address)
 
 
 def raw_target(scope: Message) -> bytes:

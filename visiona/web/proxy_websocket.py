@@ -16,13 +16,14 @@ from wsproto.utilities import RemoteProtocolError as WsRemoteError
 
 from visiona.domain.errors import DeviceBroke
 from visiona.relay.exchange import Exchange
+from visiona.relay.lost_streams import not_opened
 from visiona.relay.passthrough import INTERNAL_ERROR, close_code
 from visiona.tunnel.errors import TunnelError
 from visiona.web.access_log import log_access
 from visiona.web.challenges import without_challenges
 from visiona.web.proxy_access import Allowed, check_origin
 from visiona.web.proxy_answer import Inbox, Message, Receive, Send
-from visiona.web.proxy_crossing import crossing_of, not_opened
+from visiona.web.proxy_crossing import crossing_of
 from visiona.web.proxy_request import ProxyParts, head_of, peer_of, request_id_text
 from visiona.web.request_ids import request_id_from
 from visiona.web.targets import Target
@@ -65,7 +66,7 @@ class WebSocketBridge:
         """From the handshake to the last Close. Raises only before anything was answered."""
         started_at = trio.current_time()
         check_origin(self._head.get, self._parts.outside.origin)
-        allowed = await self._parts.allowed(self._head, target)
+        allowed = await self._parts.allowed(self._head, target, peer_of(self._scope))
         outside = self._parts.outside
         address = outside.address_of(peer_of(self._scope), self._head)
         request_id = request_id_from(request_id_text(self._head))

@@ -1,0 +1,112 @@
+"""Pictures of cameras: one as its viewers get it, and the last of each camera, kept in memory for whoever asks later."""
+
+from collections import OrderedDict
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from visiona.domain.ids import DeviceId
+from visiona.wire.mixed_replace import Part
+
+SHOWN_TYPES: Final = frozenset(
+    {b"image/jpeg", b"image/png", b"image/webp", b"image/gif", b"image/bmp", b"image/avif"}
+)
+"""Pictures that are nothing else: SVG is a program as well."""
+
+_JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
+
+JPEG_PADDING_BYTES = 1024
+"""Some cameras fill up after the end of the picture."""
+
+
+class Picture(NamedTuple):
+    """A whole picture, and when it came."""
+
+    content_type: bytes
+    body: bytes
+    at: datetime
+
+
+class Frame(NamedTuple):
+    """One part of a moving picture.
+
+    Attributes:
+        data: as it goes to each viewer: fields, picture, and the delimiter of the next part. Browsers show a part when
+            they see its end, so the end is not kept back until the next picture comes.
+        body_at, body_bytes: where the picture is in it.
+    """
+
+    data: bytes
+    body_at: int
+    body_bytes: int
+    content_type: bytes
+    at: datetime
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it is a picture that can be shown alone, and whole as far as that can be seen."""
+        return is_good(self.content_type, self.data, self.body_at, self.body_at + self.body_bytes)
+
+    @property
+    def picture(self) -> Picture:
+        """The picture alone, as a copy."""
+        body = self.data[self.body_at : self.body_at + self.body_bytes]
+        return Picture(self.content_type, body, self.at)
+
+
+def frame_of(part: Part, delimiter: bytes, at: datetime) -> Frame:
+    """A part, with its length stated and its end following at once."""
+    head = b"%bContent-Length: %d\r\n\r\n" % (part.head, len(part.body))
+    data = b"".join((head, part.body, b"\r\n", delimiter, b"\r\n"))
+    content_type = part.content_type or (b"image/jpeg" if part.body.startswith(_JPEG_START) else b"")
+    return Frame(data, len(head), len(part.body), content_type, at)
+
+
+def is_good(content_type: bytes, data: bytes, start: int, end: int) -> bool:
+    """Whether this is a picture, and not torn as far as that can be seen without decoding it."""
+    if content_type != b"image/jpeg":
+        return content_type in SHOWN_TYPES and end > start
+    has_end = data.rfind(_JPEG_END, max(start, end - JPEG_PADDING_BYTES), end) > start
+    return data.startswith(_JPEG_START, start) and has_end
+
+
+class KeptPictures:
+    """The last good picture of each camera, the longest untouched dropped first. They do not outlive the process."""
+
+    def __init__(self, *, max_count: int, max_bytes: int) -> None:
+        self._max_count = max_count
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._kept: OrderedDict[tuple[DeviceId, bytes], Frame | Picture] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    @property
+    def size_bytes(self) -> int:
+        """Of all of them."""
+        return self._bytes
+
+    def keep(self, device_id: DeviceId, target: bytes, frame: Frame | Picture) -> None:
+        """Takes the place of the picture before it."""
+        key = device_id, target
+        if (before := self._kept.pop(key, None)) is not None:
+            self._bytes -= _size(before)
+        self._kept[key] = frame
+        self._bytes += _size(frame)
+        while self._kept and (len(self._kept) > self._max_count or self._bytes > self._max_bytes):
+            _, dropped = self._kept.popitem(last=False)
+            self._bytes -= _size(dropped)
+
+    def last_or_none(self, device_id: DeviceId, target: bytes) -> Picture | None:
+        """The camera's last good picture, if it is still here."""
+        kept = self._kept.get((device_id, target))
+        return kept.picture if isinstance(kept, Frame) else kept
+
+    def forget(self, device_id: DeviceId) -> None:
+        """Drops all of a device: it was unpaired."""
+        for key in [key for key in self._kept if key[0] == device_id]:
+            self._bytes -= _size(self._kept.pop(key))
+
+
+def _size(kept: Frame | Picture) -> int:
+    return len(kept.data) if isinstance(kept, Frame) else len(kept.body)

@@ -1,0 +1,139 @@
+"""The shared cameras of this process: who asks for a moving picture that somebody watches already joins them.
+
+Shared is what one device answers to one target. Whether a target is a camera is known once it has answered; before
+that, requests whose path looks like one wait for each other's answer, so that many who come at once open one stream.
+"""
+
+import re
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from typing import Final, NamedTuple
+
+from visiona.domain.ids import DeviceId
+from visiona.relay.camera_frames import Frame, KeptPictures
+from visiona.relay.camera_settings import CameraSettings
+from visiona.relay.camera_view import CameraView
+from visiona.relay.client import Client
+from visiona.relay.deadlines import Limits, Sweeper
+from visiona.relay.registry import LiveTunnel
+from visiona.relay.shared_camera import SharedCamera, shared_boundary
+from visiona.services import clock
+from visiona.wire.http1.framing import Framing
+from visiona.wire.http1.head import ResponseHead
+
+MAX_VERDICTS = 4096
+"""Targets of which is remembered what they turned out to be."""
+
+MAX_KEPT_COUNT = 1024
+
+_LOOKS_LIKE_A_CAMERA: Final = re.compile(rb"cam|mjpe?g|motionjpe?g|video|stream", re.IGNORECASE)
+
+
+class CameraKey(NamedTuple):
+    """What has to be the same for two viewers to share.
+
+    Attributes:
+        wants_page: the request prefers HTML: some cameras answer that with a page at the same path.
+    """
+
+    device_id: DeviceId
+    target: bytes
+    wants_page: bool = False
+
+
+class Cameras:
+    """All of them.
+
+    Attributes:
+        kept: the last good picture of each.
+    """
+
+    def __init__(
+        self,
+        sweeper: Sweeper,
+        limits: Limits | None = None,
+        settings: CameraSettings | None = None,
+        now: Callable[[], datetime] = clock.now,
+    ) -> None:
+        self._sweeper = sweeper
+        self._limits = limits or Limits()
+        self._settings = settings or CameraSettings()
+        self._now = now
+        self._shared: dict[CameraKey, tuple[LiveTunnel, SharedCamera]] = {}
+        self._verdicts: OrderedDict[tuple[DeviceId, bytes], bool] = OrderedDict()
+        self.kept = KeptPictures(max_count=MAX_KEPT_COUNT, max_bytes=self._settings.max_kept_bytes)
+
+    def __len__(self) -> int:
+        return len(self._shared)
+
+    @property
+    def viewer_count(self) -> int:
+        """Of all cameras."""
+        return sum(camera.viewer_count for _, camera in self._shared.values())
+
+    def may_be_camera(self, device_id: DeviceId, target: bytes) -> bool:
+        """Whether it is worth to look closer at a request for it."""
+        verdict = self._verdicts.get((device_id, target))
+        return verdict if verdict is not None else _LOOKS_LIKE_A_CAMERA.search(target) is not None
+
+    def view_or_none(self, key: CameraKey, live: LiveTunnel, client: Client) -> CameraView | None:
+        """A place at the camera, to be entered and started like an exchange; None: ask without sharing."""
+        if not self.may_be_camera(key.device_id, key.target):
+            return None
+        camera = self._joinable(key, live) or self._new(key, live)
+        return None if camera is None else CameraView(camera, client)
+
+    def adopting_view_or_none(
+        self, key: CameraKey, live: LiveTunnel, client: Client, head: ResponseHead, framing: Framing
+    ) -> CameraView | None:
+        """The same for a request that is being answered by a moving picture; to be started with `take_over`."""
+        if self._verdicts.get((key.device_id, key.target)) is False or shared_boundary(head, framing) is None:
+            return None
+        camera = self._joinable(key, live) or self._new(key, live)
+        return None if camera is None else CameraView(camera, client)
+
+    def _joinable(self, key: CameraKey, live: LiveTunnel) -> SharedCamera | None:
+        # One of a tunnel that was replaced ends with it, and takes nobody in.
+        tunnel, camera = self._shared.get(key, (None, None))
+        return camera if tunnel is live else None
+
+    def _new(self, key: CameraKey, live: LiveTunnel) -> SharedCamera | None:
+        if len(self._shared) >= self._settings.max_count and not self._make_room():
+            return None
+        device_id, target = key.device_id, key.target
+
+        def framed(frame: Frame) -> None:
+            if frame.is_good:
+                self.kept.keep(device_id, target, frame)
+
+        camera = SharedCamera(
+            self._sweeper,
+            self._limits,
+            linger_seconds=self._settings.linger_seconds,
+            max_frame_bytes=self._settings.max_frame_bytes,
+            now=self._now,
+            framed=framed,
+            over=partial(self._over, key),
+        )
+        self._shared[key] = live, camera
+        return camera
+
+    def _make_room(self) -> bool:
+        """Ends the oldest that nobody watches any more."""
+        for _, camera in self._shared.values():
+            if camera.viewer_count == 0:
+                camera.close()
+                return True
+        return False
+
+    def _over(self, key: CameraKey, camera: SharedCamera, was_camera: bool | None) -> None:
+        if self._shared.get(key, (None, None))[1] is camera:
+            del self._shared[key]
+        if was_camera is not None:
+            target = key.device_id, key.target
+            self._verdicts.pop(target, None)
+            self._verdicts[target] = was_camera
+            if len(self._verdicts) > MAX_VERDICTS:
+                self._verdicts.popitem(last=False)

@@ -81,7 +81,7 @@ class Access:
             return None
         return Allowed(actor, live, target)
 
-    async def resolve(self, credentials: Credentials, target: Target) -> Allowed:
+    async def resolve(self, credentials: Credentials, target: Target, address: str = "") -> Allowed:
         """The answer, whatever it takes.
 
         Raises:

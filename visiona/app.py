@@ -18,13 +18,14 @@ from visiona.ops.log_writer import WriterStatistics
 from visiona.ops.metrics import Metrics
 from visiona.ops.stalls import StallWatch, watching_stalls
 from visiona.ops.systemd import Notifier, feed_watchdog
-from visiona.ops.upkeep import keep_status, purge_forever, sweep_forever
+from visiona.ops.upkeep import keep_status, purge_forever, sweep_forever, write_refusals_forever
 from visiona.relay.cameras import Cameras
 from visiona.relay.deadlines import Sweeper
 from visiona.relay.listener import Relay
 from visiona.relay.registry import Registry
 from visiona.services.clock import now
 from visiona.services.models import Quota
+from visiona.services.refusals import Refusals
 from visiona.stores.files.interfaces import FileStore
 from visiona.stores.files.opening import open_files
 from visiona.stores.interfaces import Stores
@@ -119,6 +120,7 @@ async def _serve(
     cookie = SessionCookie(session_cookie_name(settings.web.public_url), key)
     callers = Callers(stores, cookie=cookie, ttl_seconds=settings.web.caller_cache_seconds)
     revoking = Revoking(callers, registry, now)
+    refusals = Refusals(now, trio.current_time)
     async with trio.open_nursery() as background:
         async with trio.open_nursery() as connections:
             relay = Relay(
@@ -130,6 +132,7 @@ async def _serve(
                 apply=revoking.apply,
                 doubt_sessions=callers.doubt_sessions,
                 trusted=settings.web.trusted_proxies,
+                refusals=refusals,
             )
             relay_bound = await background.start(relay.run)
             await background.start(sweeper.run)
@@ -137,7 +140,8 @@ async def _serve(
             metrics = Metrics(sources(registry, relay, sweeper, board, watchers.stalls, watchers.logs))
             internal_bound = await background.start(serve_internal, settings.internal.listen, board, metrics)
             background.start_soon(feed_watchdog, watchers.notifier, settings.manager.watchdog_usec)
-            background.start_soon(purge_forever, stores)
+            await background.start(write_refusals_forever, stores, refusals)
+            background.start_soon(purge_forever, stores, settings.audit.keep)
             background.start_soon(sweep_forever, stores, files)
 
             relay_url = relay_url_from(settings.relay.public_url, settings.web.public_url, relay_bound[0])
@@ -148,7 +152,12 @@ async def _serve(
             registry.watchers.append(feed.watch)
             inventory.watchers.append(feed.answered)
             access = Access(
-                callers, registry, stores, lambda live: inventory.ask(live.device_id), inventory.settled
+                callers,
+                registry,
+                stores,
+                lambda live: inventory.ask(live.device_id),
+                inventory.settled,
+                refusals,
             )
             models = _models(settings, files, key)
             routes = api_routes(
@@ -162,7 +171,9 @@ async def _serve(
                 relay_url=relay_url,
                 settle=access.settle,
             )
-            site = build_site(settings.web, callers, [*routes, console_routes(settings.web, callers)])
+            site = build_site(
+                settings.web, callers, [*routes, console_routes(settings.web, callers)], refusals
+            )
             storage = Storage(
                 site,
                 stores,

@@ -2,9 +2,14 @@ import logging
 
 import pytest
 import trio
+from visiona.domain.audit import EVERY_ENTRY, EVERYTHING, Deed
 from visiona.ops import upkeep
+from visiona.services.refusals import Refusals
 from visiona.stores.errors import StoreUnavailable
 from visiona.stores.memory.engine import MemoryStores
+
+from tests.support.away import AwayStores
+from tests.support.nouns import NOW
 
 
 async def test_it_purges_every_hour_and_survives_a_store_that_is_down(
@@ -13,7 +18,7 @@ async def test_it_purges_every_hour_and_survives_a_store_that_is_down(
     caplog.set_level(logging.INFO)
     asked: list[float] = []
 
-    async def purge(stores: object, at: object) -> dict[str, int]:
+    async def purge(*_: object) -> dict[str, int]:
         await trio.lowlevel.checkpoint()
         asked.append(trio.current_time())
         if len(asked) == 2:
@@ -27,3 +32,30 @@ async def test_it_purges_every_hour_and_survives_a_store_that_is_down(
     assert [round(at - begin) for at in asked] == [60, 3660, 7260]
     said = [record.getMessage() for record in caplog.records]
     assert said == ["purged what had expired", "nothing was purged: down", "purged what had expired"]
+
+
+async def test_refusals_are_written_each_second_and_when_the_server_ends(
+    autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    stores, refusals = AwayStores(), Refusals(lambda: NOW, trio.current_time)
+
+    async def why() -> list[str]:
+        entries = await stores._stores.read(lambda tx: tx.audit.list_in(EVERYTHING, EVERY_ENTRY, 100))
+        return sorted(entry.details["why"] for entry in entries)
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(upkeep.write_refusals_forever, stores, refusals)
+        refusals.note(Deed.SIGN_IN_REFUSED, "1")
+        await trio.sleep(1.5)
+        assert await why() == ["1"]
+        stores.database_is_away = True
+        refusals.note(Deed.SIGN_IN_REFUSED, "2")
+        await trio.sleep(1)
+        assert await why() == ["1"]
+        stores.database_is_away = False
+        refusals.note(Deed.SIGN_IN_REFUSED, "3")
+        nursery.cancel_scope.cancel()
+    assert await why() == ["1", "2", "3"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "refusals are not in the audit log yet: the store is away"
+    ]

@@ -10,7 +10,7 @@ from visiona.stores.errors import StoreUnavailable
 from visiona.stores.interfaces import Stores
 
 from tests.support.away import AwayStores
-from tests.support.nouns import NOW, a_home, an_event, new_hash, put
+from tests.support.nouns import NOW, a_home, an_entry, an_event, new_hash, put
 
 LONG_AGO = NOW - timedelta(days=800)
 
@@ -35,6 +35,9 @@ async def test_what_nobody_asks_for_any_more_is_forgotten(
         )
         link = OneTimeLink(new_hash(), LinkPurpose.FIRST_ADMIN, None, at, at + ONE_TIME_LINK_TTL)
         await stores.write(lambda tx, link=link: tx.one_time_links.add(link))
+    last_year = NOW - timedelta(days=365)
+    kept = an_entry(at=last_year)
+    await put(stores, an_entry(at=LONG_AGO), an_entry(at=last_year - timedelta(microseconds=1)), kept)
     assert await purge_expired(stores, NOW) == {
         "session_tokens": 1,
         "pairing_tokens": 5,
@@ -43,11 +46,18 @@ async def test_what_nobody_asks_for_any_more_is_forgotten(
         "pending_logins": 2,
         "one_time_links": 2,
         "device_events": 1,
+        "audit_entries": 2,
         "notices": 2,
     }
     assert await stores.read(lambda tx: tx.pairing_tokens.list_of_user(home.user.id, 10)) == [young[0]]
     assert await stores.read(lambda tx: tx.session_tokens.list_of_user(home.user.id, 10)) == [young[1]]
     assert await stores.read(lambda tx: tx.access_tokens.list_of_user(home.user.id, 10)) == [young[2]]
+
+
+async def test_the_audit_log_is_kept_as_long_as_was_asked(stores: Stores) -> None:
+    await put(stores, an_entry(at=NOW - timedelta(days=29)), an_entry(at=NOW - timedelta(days=31)))
+    assert (await purge_expired(stores, NOW, timedelta(days=30)))["audit_entries"] == 1
+    assert (await purge_expired(stores, NOW))["audit_entries"] == 0
 
 
 async def test_p11_an_expired_session_token_is_remembered_for_a_year(stores: Stores) -> None:

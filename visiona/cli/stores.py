@@ -1,6 +1,7 @@
 """How commands reach the stores: the live file of a running server, or the same file without one."""
 
 import argparse
+import os
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -8,6 +9,8 @@ import trio
 
 from visiona.cli.output import CommandError, print_note
 from visiona.config import from_process
+from visiona.domain.audit import Through
+from visiona.services.audit import Origin, set_origin
 from visiona.stores.interfaces import Stores
 from visiona.stores.opening import open_stores
 
@@ -31,6 +34,7 @@ def with_stores(arguments: argparse.Namespace, operation: Callable[[Stores], Awa
         )
 
     async def run() -> T:
+        set_origin(Origin(Through.CLI, credential_id=f"uid {os.getuid()}"))
         async with open_stores(settings, exclusive=False) as stores:
             return await operation(stores)
 

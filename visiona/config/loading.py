@@ -14,6 +14,7 @@ from visiona.config.values import NotThis, Value, convert
 from visiona.ops.health import HealthSettings
 from visiona.ops.logs import LogSettings
 from visiona.relay.settings import RelaySettings
+from visiona.services.audit_settings import AuditSettings
 from visiona.stores.settings import RedisSettings, StorageSettings, StoreSettings
 from visiona.web.bff.settings import OidcSettings, SessionSettings
 from visiona.web.settings import WebSettings
@@ -148,6 +149,7 @@ def _settings(values: Mapping[str, Value], manager: ServiceManager) -> Settings:
         storage=StorageSettings(**piece("storage")),
         health=HealthSettings(**piece("health")),
         log=LogSettings(**piece("log")),
+        audit=AuditSettings(**piece("audit")),
         manager=manager,
     )
 

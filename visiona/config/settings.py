@@ -12,6 +12,7 @@ from visiona.domain.listen import ListenAddress
 from visiona.ops.health import HealthSettings
 from visiona.ops.logs import LogSettings
 from visiona.relay.settings import RelaySettings
+from visiona.services.audit_settings import AuditSettings
 from visiona.stores.settings import RedisSettings, StorageSettings, StoreSettings
 from visiona.web.bff.settings import OidcSettings, SessionSettings
 from visiona.web.settings import WebSettings
@@ -51,6 +52,7 @@ class Settings:
     storage: StorageSettings
     health: HealthSettings
     log: LogSettings
+    audit: AuditSettings
     manager: ServiceManager = NOT_MANAGED
 
 
@@ -65,6 +67,7 @@ SECTIONS: Mapping[str, type] = {
     "storage": StorageSettings,
     "health": HealthSettings,
     "log": LogSettings,
+    "audit": AuditSettings,
 }
 """Section of the file → the class that declares its keys; a field is a key."""
 

@@ -5,13 +5,16 @@ Both are loops for the background: they end by being cancelled.
 
 import logging
 from collections.abc import Callable
+from datetime import timedelta
 
 import trio
 
 from visiona.ops.systemd import Notifier
+from visiona.services.audit_settings import DEFAULT_AUDIT
 from visiona.services.clock import now
 from visiona.services.housekeeping import purge_expired
 from visiona.services.model_files import sweep_files
+from visiona.services.refusals import Refusals
 from visiona.stores.errors import StoreUnavailable
 from visiona.stores.files.interfaces import FileStore
 from visiona.stores.interfaces import Stores
@@ -26,19 +29,50 @@ FIRST_PURGE_SECONDS = 60.0
 
 STATUS_SECONDS = 5.0
 
+REFUSALS_SECONDS = 1.0
+"""Several are one transaction; a crash loses a second of them, and nothing was done by any."""
 
-async def purge_forever(stores: Stores) -> None:
-    """Purges once an hour; a store that cannot answer is asked again the next time."""
+LAST_REFUSALS_SECONDS = 2.0
+
+
+async def purge_forever(stores: Stores, keep_audit: timedelta = DEFAULT_AUDIT.keep) -> None:
+    """Purges once an hour; a store that cannot answer is asked again the next time.
+
+    Args:
+        keep_audit: how long the audit log is kept.
+    """
     await trio.sleep(FIRST_PURGE_SECONDS)
     while True:
         try:
-            forgotten = await purge_expired(stores, now())
+            forgotten = await purge_expired(stores, now(), keep_audit)
         except StoreUnavailable as error:
             log.warning("nothing was purged: %s", error)
         else:
             if any(forgotten.values()):
                 log.info("purged what had expired", extra=dict(forgotten))
         await trio.sleep(PURGE_SECONDS)
+
+
+async def write_refusals_forever(
+    stores: Stores, refusals: Refusals, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+) -> None:
+    """Writes what was refused into the audit log, a moment after it was; what is left when the server ends, then."""
+    task_status.started()
+    try:
+        while True:
+            await trio.sleep(REFUSALS_SECONDS)
+            await _write_refusals(stores, refusals, is_last=False)
+    finally:
+        with trio.move_on_after(LAST_REFUSALS_SECONDS, shield=True):
+            await _write_refusals(stores, refusals, is_last=True)
+
+
+async def _write_refusals(stores: Stores, refusals: Refusals, *, is_last: bool) -> None:
+    try:
+        await refusals.write_out(stores, is_last=is_last)
+    except StoreUnavailable as error:
+        # The access log has each of them too.
+        log.warning("refusals are not in the audit log yet: %s", error)
 
 
 async def sweep_forever(stores: Stores, files: FileStore) -> None:

@@ -17,6 +17,7 @@ from datetime import datetime
 
 import trio
 
+from visiona.domain.audit import Deed, Through
 from visiona.domain.rates import KeyedLimiter, Window, address_key
 from visiona.domain.tokens import TokenKind, mask, token_hash
 from visiona.relay.clones import CloneWatch, same_installation
@@ -25,6 +26,7 @@ from visiona.relay.refusals import Refusal
 from visiona.relay.registry import Registry
 from visiona.relay.settings import RelaySettings
 from visiona.services import clock
+from visiona.services.audit import Origin
 from visiona.services.identify import (
     ExpiredToken,
     RevokedToken,
@@ -33,6 +35,7 @@ from visiona.services.identify import (
     UnknownToken,
     identify_session_token,
 )
+from visiona.services.refusals import Refusals
 from visiona.stores.errors import StoreUnavailable
 from visiona.stores.interfaces import Stores
 
@@ -63,6 +66,7 @@ class Admission:
     Args:
         is_stopping: true from the moment the server begins to drain.
         alarm: told of a fight between clones: the device, and a sentence.
+        refusals: told of what is refused, for the audit log.
         now: the wall clock, by which tokens expire.
     """
 
@@ -74,12 +78,14 @@ class Admission:
         *,
         is_stopping: Callable[[], bool],
         alarm: Callable[[TunnelSession, str], None],
+        refusals: Refusals | None = None,
         now: Callable[[], datetime] = clock.now,
     ) -> None:
         self._stores = stores
         self._registry = registry
         self._is_stopping = is_stopping
         self._alarm = alarm
+        self._refusals = refusals
         self._now = now
         self._checks = trio.CapacityLimiter(settings.verifications)
         self._failures = KeyedLimiter([Window(settings.failures_per_minute, 60.0)], MAX_KEYS)
@@ -109,7 +115,7 @@ class Admission:
             return self._welcome(newcomer, address, verdict)
         if isinstance(verdict, Refusal):
             return verdict
-        return self._refuse(hashed, key, verdict, newcomer)
+        return self._refuse(hashed, key, verdict, newcomer, address)
 
     async def is_still_good(self, newcomer: Newcomer) -> bool:
         """Asks the store once more, for a token that was good a moment ago."""
@@ -149,7 +155,9 @@ class Admission:
             return None
         return refusal
 
-    def _refuse(self, hashed: str | None, key: str, verdict: SessionRefusal, newcomer: Newcomer) -> Refusal:
+    def _refuse(
+        self, hashed: str | None, key: str, verdict: SessionRefusal, newcomer: Newcomer, address: str
+    ) -> Refusal:
         now = trio.current_time()
         self._failures.charge(key, now)
         refusal = Refusal(401, verdict.code, _MESSAGES[verdict.code])
@@ -159,6 +167,18 @@ class Admission:
             if len(self._refused) > MAX_REFUSED_TOKENS:
                 self._refused.popitem(last=False)
         logger.info("token refused", extra={"code": verdict.code, "token_prefix": mask(newcomer.token)})
+        if self._refusals is not None:
+            self._refusals.note(
+                Deed.DEVICE_REFUSED,
+                _MESSAGES[verdict.code],
+                once=hashed,
+                origin=Origin(Through.AGENT, address),
+                # Of what is spelled like no token of ours nothing is kept.
+                details={
+                    "code": verdict.code,
+                    "prefix": mask(newcomer.token) if hashed is not None else None,
+                },
+            )
         return refusal
 
 

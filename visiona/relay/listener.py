@@ -22,6 +22,7 @@ from visiona.relay.notices import follow_notices
 from visiona.relay.reception import Reception
 from visiona.relay.registry import Registry
 from visiona.relay.settings import RelaySettings
+from visiona.services.refusals import Refusals
 from visiona.stores.interfaces import Stores
 from visiona.tunnel.keepalive import Pinger
 from visiona.wire.http1.addresses import Network
@@ -37,6 +38,7 @@ class Relay:
         is_stopping: true from the moment the server drains: newcomers are told to come again.
         apply: told of each notice; cuts what it takes away.
         doubt_sessions: told when people's sessions may have ended of which nobody hears.
+        refusals: told of what is refused, for the audit log.
         trusted: networks of our own reverse proxies, whose X-Forwarded-For is believed.
 
     Attributes:
@@ -58,6 +60,7 @@ class Relay:
         apply: Callable[[Notice], object],
         doubt_sessions: Callable[[], object],
         trusted: Sequence[Network] = (),
+        refusals: Refusals | None = None,
     ) -> None:
         self._settings = settings
         self._stores = stores
@@ -73,6 +76,7 @@ class Relay:
             registry,
             is_stopping=is_stopping,
             alarm=lambda session, text: self.journal.alarm(session.device_id, text),
+            refusals=refusals,
         )
         self.reception = Reception(
             settings,

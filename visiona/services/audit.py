@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Protocol
 
 from visiona.domain.access import Actor, Role
@@ -32,6 +33,9 @@ from visiona.stores.interfaces import Stores, Tx
 MAX_ADDRESS_CHARACTERS = 64
 
 
+NO_DETAILS: Mapping[str, object] = MappingProxyType({})
+
+
 class RefusalNotes(Protocol):
     """Takes down what was refused (services/refusals.py)."""
 
@@ -42,7 +46,8 @@ class RefusalNotes(Protocol):
         *,
         subject: UserId | None = None,
         once: str | None = None,
-        **details: object,
+        origin: "Origin | None" = None,
+        details: Mapping[str, object] = NO_DETAILS,
     ) -> None:
         """Never waits, never raises."""
         ...
@@ -106,7 +111,7 @@ def note_refused(
     """
     refusals = current_origin().refusals
     if refusals is not None:
-        refusals.note(deed, why, subject=subject, once=once, **details)
+        refusals.note(deed, why, subject=subject, once=once, details=details)
 
 
 async def note(

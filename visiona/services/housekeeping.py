@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
+from visiona.services.audit_settings import DEFAULT_AUDIT
 from visiona.stores.interfaces import Stores, Tx
 
 KEEP_PAIRING_TOKENS = timedelta(days=30)
@@ -21,8 +22,10 @@ BATCH_ROWS = 500
 """One transaction forgets this many: about five milliseconds during which everything else waits."""
 
 
-async def purge_expired(stores: Stores, now: datetime) -> dict[str, int]:
-    """Forgets old tokens, sessions, events and notices, in small transactions; says how many of each kind.
+async def purge_expired(
+    stores: Stores, now: datetime, keep_audit: timedelta = DEFAULT_AUDIT.keep
+) -> dict[str, int]:
+    """Forgets old tokens, sessions, events, notices and audit entries, in small transactions; says how many of each.
 
     Cancelling is safe: what is left is for the next time.
     """
@@ -41,6 +44,7 @@ async def purge_expired(stores: Stores, now: datetime) -> dict[str, int]:
         "device_events": await _purge(
             stores, lambda tx: tx.device_events.purge(now - KEEP_EVENTS, BATCH_ROWS)
         ),
+        "audit_entries": await _purge(stores, lambda tx: tx.audit.purge(now - keep_audit, BATCH_ROWS)),
         "notices": await _purge(stores, lambda tx: tx.notices.purge(now - KEEP_NOTICES, BATCH_ROWS)),
         # Last: they may be elsewhere, and an outage there is to keep nothing in the database.
         "sessions": await _purge_all(lambda: stores.sessions.purge(now, BATCH_ROWS)),

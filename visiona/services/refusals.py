@@ -6,13 +6,13 @@ one line says how many of each kind there were. Nobody is let in or kept out bec
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from visiona.domain.audit import AuditEntry, Deed, Outcome
 from visiona.domain.ids import UserId
 from visiona.domain.rates import KeyedLimiter, Window, address_key
-from visiona.services.audit import Origin, current_origin, entry_of
+from visiona.services.audit import NO_DETAILS, Origin, current_origin, entry_of
 from visiona.stores.errors import StoreUnavailable
 from visiona.stores.interfaces import Stores, Tx
 
@@ -61,7 +61,7 @@ class Refusals:
         subject: UserId | None = None,
         once: str | None = None,
         origin: Origin | None = None,
-        **details: object,
+        details: Mapping[str, object] = NO_DETAILS,
     ) -> None:
         """Takes down that something was refused; see audit.note_refused.
 

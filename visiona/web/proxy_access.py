@@ -17,10 +17,12 @@ from visiona.domain.devices import Device
 from visiona.domain.errors import Conflict, DeviceOffline, NotAllowed, NotFound
 from visiona.domain.ids import DeviceId
 from visiona.relay.registry import LiveTunnel, Registry
+from visiona.services.audit import Origin, RefusalNotes, set_origin
 from visiona.services.devices import get_device, list_devices
 from visiona.stores.interfaces import Stores
 from visiona.web.callers import Callers
 from visiona.web.credentials import Credentials
+from visiona.web.refused import note_refusal
 from visiona.web.targets import Target, resolved
 
 SETTLE_SECONDS = 5.0
@@ -54,6 +56,7 @@ class Access:
 
     Args:
         settled: waits until what a device found is known.
+        refusals: told of what is refused, for the audit log.
     """
 
     def __init__(
@@ -63,10 +66,12 @@ class Access:
         stores: Stores,
         scanned: Callable[[LiveTunnel], None] | None = None,
         settled: Callable[[DeviceId], Awaitable[None]] | None = None,
+        refusals: RefusalNotes | None = None,
     ) -> None:
         self.registry = registry
         self.scanned = scanned
         self._settled = settled
+        self._refusals = refusals
         self._callers = callers
         self._stores = stores
 
@@ -84,14 +89,22 @@ class Access:
     async def resolve(self, credentials: Credentials, target: Target, address: str = "") -> Allowed:
         """The answer, whatever it takes.
 
+        Args:
+            address: where the request comes from.
+
         Raises:
             NotSignedIn, NotAllowed, StoreUnavailable: nobody we know, or no right to use devices.
             NotFound: no such device, or somebody else's: the same to the caller.
             DeviceOffline: the caller's own device, without a tunnel.
             Conflict: several devices or accelerators could be meant (DEVICE_AMBIGUOUS).
         """
-        actor = await self._callers.identify(credentials)
-        actor.need(Scope.DEVICES_PROXY)
+        set_origin(Origin(address=address, refusals=self._refusals))
+        try:
+            actor = await self._callers.identify(credentials)
+            actor.need(Scope.DEVICES_PROXY)
+        except NotAllowed as error:
+            note_refusal(error)
+            raise
         scanned = self.scanned if target.verb == b"scan" else None
         if target.device_id is None and target.local_id is None:
             return Allowed(actor, await self._only_online(actor), target, scanned)

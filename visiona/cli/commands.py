@@ -49,6 +49,8 @@ COMMANDS = (
     Command("idp", "visiona.cli.idp", "replace the keys of the built-in identity provider"),
     Command("token", "visiona.cli.token", "create, list and revoke personal access tokens"),
     Command("device", "visiona.cli.device", "list, show and remove devices"),
+    Command("model", "visiona.cli.model", "bring a model to the server, list and remove models"),
+    Command("audit", "visiona.cli.audit", "show or export who did what"),
     Command("agent", "visiona.cli.agent", "pair and run the reference agent on an edge unit"),
     Command("version", "visiona.cli.version", "print the version"),
 )

@@ -13,18 +13,24 @@ _BAR_WIDTH = 30
 
 
 class RowProgress:
-    """Shows how many rows passed. Short work is over before it says anything.
+    """Shows how many rows, or others, passed. Short work is over before it says anything.
 
     Args:
         what: is done with them.
         stream: where to write; stderr unless a test says otherwise.
         clock: seconds.
+        unit: of what passes.
     """
 
     def __init__(
-        self, what: str, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        what: str,
+        stream: TextIO | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        unit: str = "rows",
     ) -> None:
         self._what = what
+        self._unit = unit
         self._stream = sys.stderr if stream is None else stream
         self._clock = clock
         self._is_terminal = self._stream.isatty()
@@ -55,7 +61,7 @@ class RowProgress:
 
     def _show(self) -> None:
         share = self._passed / self._total if self._total else 1.0
-        numbers = f"{self._passed:,} of {self._total:,} rows, {share:.0%}"
+        numbers = f"{self._passed:,} of {self._total:,} {self._unit}, {share:.0%}"
         if self._is_terminal:
             bar = "█" * round(share * _BAR_WIDTH)
             self._stream.write(f"\r{self._what}  {bar:░<{_BAR_WIDTH}}  {numbers} ")

@@ -54,7 +54,7 @@ class DoorConnection:
     """One client's connection, from its first byte until it ends or is given away."""
 
     def __init__(self, sock: socket.socket, peer_address: str, context: DoorContext) -> None:
-        self.output = Output(sock, context.sweeper, context.spawn, self._drained)
+        self.output = Output(sock, context.sweeper, context.spawn, self.upload_room)
         self._input = Input(sock, self.output, context.sweeper, context.settings, context.limits)
         self._sock = sock
         self._peer_address = peer_address
@@ -107,7 +107,7 @@ class DoorConnection:
         self._input.wake()
 
     def upload_room(self) -> None:
-        """See door_answer.Connection."""
+        """See door_answer.Connection; the same is to be done when all was sent."""
         self._input.wake()
 
     def found_camera(self, head: ResponseHead, framing: Framing) -> bool:
@@ -131,9 +131,6 @@ class DoorConnection:
             self._exchange.give_up(error)
         elif self._input.stage is Stage.IDLE and not self._input.buffer:
             self._input.end()
-
-    def _drained(self) -> None:
-        self._input.wake()
 
     # --- one request --------------------------------------------------------------------------------------------
 

@@ -74,9 +74,8 @@ def site_unit(connected: tuple[Unit, ReferenceAgent]) -> Unit:
 
 @pytest.fixture(scope="session")
 def watching(site_unit: Unit) -> list[Watching]:
-    """A camera and a socket over the unit, and the console's events, open all the time."""
+    """A camera and a socket over the unit, open all the time."""
     return [
-        watch_stream(site_unit.owner, "/api/live"),
         watch_stream(site_unit.owner, site_unit.path("/mjpeg")),
         watch_websocket(site_unit.owner, site_unit.path("/ws")),
     ]

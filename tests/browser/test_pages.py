@@ -70,6 +70,12 @@ def views(device_id: str) -> Iterator[tuple[str, str, Callable[[Console], None]]
         if button.is_visible():
             button.click()
 
+    def opened_routes(console: Console) -> None:
+        console.page.get_by_role("searchbox").fill("tokens")
+        for route in console.page.locator("details.route summary").all():
+            route.click()
+        expect(console.page.locator(".answers").first).to_be_visible()
+
     yield "devices", "/", nothing
     yield "menu", "/", menu
     yield "device-never", f"/devices/{device_id}", nothing
@@ -82,6 +88,7 @@ def views(device_id: str) -> Iterator[tuple[str, str, Callable[[Console], None]]
     yield "tokens", "/tokens", nothing
     yield "tokens-new", "/tokens", new_token
     yield "sessions", "/sessions", nothing
+    yield "reference", "/reference", opened_routes
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

@@ -1,20 +1,22 @@
 """`/openapi.json`: the contract as a document, made from the routes that are there.
 
 Paths, methods, parameters and who may call come from the route table and the guard's list; the sentence about a route
-is its handler's docstring. The device paths are taken before the route table (targets.py), so they stand here.
+is its handler's docstring; what it takes and answers stands beside it (described.py). The device paths are taken before
+the route table (targets.py), so they stand here.
 """
 
 import re
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
+from typing import NamedTuple
 
 from quart import Blueprint, Quart, Response, current_app
 from werkzeug.routing import Rule
 
 from visiona.web.answers import Json, plain
-from visiona.web.cookies import SESSION_COOKIE
-from visiona.web.errors import STATUS
+from visiona.web.described import NOT_DESCRIBED, Described, description_or_none
 from visiona.web.guards import is_public
+from visiona.web.openapi_operation import COMPONENTS, Told, operation
 
 _CONVERTER = re.compile(r"<(?:[^:<>]+:)?([^<>]+)>")
 PEOPLE = "console."
@@ -59,90 +61,42 @@ def openapi_routes() -> Blueprint:
     return routes
 
 
+class Route(NamedTuple):
+    """One method of one rule, and what its handler says."""
+
+    rule: Rule
+    method: str
+    summary: str
+    description: Described
+
+
 def document(site: Quart) -> Json:
     """The document of a site."""
+    told = Told()
     paths: dict[str, dict[str, object]] = {}
-    for rule, method, summary in _operations(site):
+    for rule, method, summary, description in routes_of(site):
         path = _CONVERTER.sub(r"{\1}", rule.rule)
         public = is_public(method, rule.rule)
-        paths.setdefault(path, {})[method.lower()] = _operation(path, method.lower(), summary, public=public)
+        paths.setdefault(path, {})[method.lower()] = operation(
+            told, path, method.lower(), summary, description, public=public
+        )
     for path, (methods, summary) in DEVICE_PATHS.items():
         for method in methods:
-            paths.setdefault(path, {})[method] = _operation(path, method, summary, public=False)
+            paths.setdefault(path, {})[method] = operation(told, path, method, summary, None, public=False)
     return {
         "openapi": "3.1.0",
         "info": {"title": "visiona", "version": version("visiona")},
         "paths": dict(sorted(paths.items())),
-        "components": _COMPONENTS,
+        "components": {**COMPONENTS, "schemas": dict(sorted(told.schemas.items()))},
     }
 
 
-def _operations(site: Quart) -> Iterator[tuple[Rule, str, str]]:
+def routes_of(site: Quart) -> Iterator[Route]:
+    """Those that programs call, with what is said of them."""
     for rule in site.url_map.iter_rules():
         if rule.endpoint.startswith(PEOPLE):
             continue
         handler = site.view_functions[rule.endpoint]
         summary = (handler.__doc__ or "").strip().partition("\n")[0]
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
-            yield rule, method, summary
-
-
-def _operation(path: str, method: str, summary: str, *, public: bool) -> Json:
-    words = re.sub(r"[^A-Za-z0-9]+", "_", path).strip("_")
-    operation: dict[str, object] = {
-        "operationId": f"{method}_{words}",
-        "summary": summary,
-        "responses": {
-            "2XX": {"description": "Done."},
-            "default": {"$ref": "#/components/responses/Refusal"},
-        },
-        "security": [] if public else [{"bearer": []}, {"session": []}],
-    }
-    if names := re.findall(r"{([^}]+)}", path):
-        operation["parameters"] = [
-            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names
-        ]
-    return operation
-
-
-_COMPONENTS: Json = {
-    "securitySchemes": {
-        "bearer": {"type": "http", "scheme": "bearer", "description": "A personal access token, vAp_…"},
-        "session": {
-            "type": "apiKey",
-            "in": "cookie",
-            "name": SESSION_COOKIE,
-            "description": "A person's session, with `__Host-` before its name where people come by https. What changes"
-            " something needs `X-Visiona-CSRF: 1` beside it, and nothing may be asked by another site's page.",
-        },
-    },
-    "responses": {
-        "Refusal": {
-            "description": "Refused, or failed.",
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Refusal"}}},
-        }
-    },
-    "schemas": {
-        "Refusal": {
-            "type": "object",
-            "required": ["success", "error"],
-            "properties": {
-                "success": {"const": False},
-                "error": {
-                    "type": "object",
-                    "required": ["code", "message", "request_id"],
-                    "properties": {
-                        "code": {
-                            "type": "string",
-                            "description": "For programs; never changes.",
-                            "examples": sorted({kind.default_code for kind in STATUS}),
-                        },
-                        "message": {"type": "string", "description": "For a person."},
-                        "details": {"type": "object"},
-                        "request_id": {"type": "string"},
-                    },
-                },
-            },
-        }
-    },
-}
+            yield Route(rule, method, summary, description_or_none(handler) or NOT_DESCRIBED)

@@ -15,7 +15,9 @@ from visiona.services.audit import list_audit
 from visiona.services.audit_export import FORMATS, export_audit, shown
 from visiona.stores.interfaces import Stores
 from visiona.web.answers import listed, page_asked
+from visiona.web.described import described
 from visiona.web.guards import current_actor
+from visiona.web.shapes import AuditExportQuery, AuditItem, AuditQuery
 
 PAGE = 100
 """Entries of a page where no limit is given."""
@@ -29,6 +31,7 @@ def audit_routes(stores: Stores, now: Callable[[], datetime]) -> Blueprint:
     routes = Blueprint("audit", __name__)
 
     @routes.get("/api/audit")
+    @described(answer=AuditItem, query=AuditQuery, is_paged=True)
     async def list_entries() -> Response:
         """What was done, the newest first, as far as the caller may see it."""
         actor = current_actor(Scope.AUDIT_READ)
@@ -39,6 +42,7 @@ def audit_routes(stores: Stores, now: Callable[[], datetime]) -> Blueprint:
         return listed(page, shown)
 
     @routes.get("/api/audit/export")
+    @described(media="application/x-ndjson", query=AuditExportQuery)
     async def export() -> Response:
         """The same as a file, whole: as NDJSON, or with `format=csv` as a table."""
         actor = current_actor(Scope.AUDIT_READ)

@@ -11,8 +11,10 @@ from visiona.services.sessions import current_session_or_none
 from visiona.stores.interfaces import Stores
 from visiona.web.answers import moment, ok, without_nothing
 from visiona.web.api.sessions import session_limits
+from visiona.web.described import described
 from visiona.web.errors import NotOffered
 from visiona.web.guards import current_actor
+from visiona.web.shapes import Me
 
 
 def auth_routes(stores: Stores, now: Callable[[], datetime]) -> Blueprint:
@@ -20,6 +22,7 @@ def auth_routes(stores: Stores, now: Callable[[], datetime]) -> Blueprint:
     routes = Blueprint("auth", __name__)
 
     @routes.get("/api/auth/me")
+    @described(answer=Me)
     async def me() -> Response:
         """Who the credential belongs to, and until when it is good."""
         actor = current_actor()
@@ -44,6 +47,7 @@ def auth_routes(stores: Stores, now: Callable[[], datetime]) -> Blueprint:
         )
 
     @routes.post("/api/auth/login")
+    @described(status=0, refusals=(Gone,))
     async def login_with_password() -> Response:
         """Kept for the existing front-end: 410, nobody sends a password here."""
         raise Gone(
@@ -52,6 +56,7 @@ def auth_routes(stores: Stores, now: Callable[[], datetime]) -> Blueprint:
         )
 
     @routes.post("/api/auth/register")
+    @described(status=0, refusals=(NotOffered,))
     async def register() -> Response:
         """Kept for the existing front-end: 501, accounts are made by an administrator."""
         raise NotOffered("accounts are made by an administrator")

@@ -17,10 +17,12 @@ from visiona.relay.registry import Registry
 from visiona.services.devices import device_events, get_device, list_devices, rename_and_tag, unpair
 from visiona.stores.interfaces import Stores
 from visiona.web.answers import Json, listed, moment, ok, page_asked, without_nothing
+from visiona.web.described import described
 from visiona.web.guards import current_actor
 from visiona.web.json_body import body_fields
 from visiona.web.live_feed import LiveFeed
 from visiona.web.revoking import Revoking
+from visiona.web.shapes import DeviceChange, DeviceEventItem, DeviceItem, Unpaired
 
 EVENTS_PAGE = 100
 """Events a page where nobody asks for another number."""
@@ -46,6 +48,7 @@ def device_routes(
     routes = Blueprint("devices", __name__)
 
     @routes.get("/api/devices")
+    @described(answer=DeviceItem, is_kept_list=True)
     async def list_all() -> Response:
         """The caller's devices."""
         limit, cursor = page_asked()
@@ -56,6 +59,7 @@ def device_routes(
         return listed(page, lambda device: device_item(device, registry, moment_now), bare=limit is None)
 
     @routes.get("/api/devices/<device_id>")
+    @described(answer=DeviceItem)
     async def get(device_id: str) -> Response:
         """One device."""
         actor = current_actor(Scope.DEVICES_READ)
@@ -63,6 +67,7 @@ def device_routes(
         return ok(device_item(await get_device(stores, actor, _id(device_id)), registry, now()))
 
     @routes.patch("/api/devices/<device_id>")
+    @described(answer=DeviceItem, body=DeviceChange, body_example={"name": "Line 3", "tags": ["hall-2"]})
     async def change(device_id: str) -> Response:
         """Rename and tag a device."""
         actor = current_actor(Scope.DEVICES_WRITE)
@@ -79,6 +84,7 @@ def device_routes(
         return ok(device_item(device, registry, now()))
 
     @routes.get("/api/devices/<device_id>/events")
+    @described(answer=DeviceEventItem, is_paged=True)
     async def events(device_id: str) -> Response:
         """A device's connections and other events, the newest first."""
         actor = current_actor(Scope.DEVICES_READ)
@@ -88,6 +94,7 @@ def device_routes(
 
     @routes.post("/api/devices/<device_id>/unpair")
     @routes.delete("/api/devices/<device_id>")
+    @described(answer=Unpaired)
     async def end(device_id: str) -> Response:
         """Unpair a device: its tokens end, its tunnel, streams and sockets close."""
         actor = current_actor(Scope.DEVICES_WRITE)

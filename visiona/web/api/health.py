@@ -9,7 +9,9 @@ from quart import Blueprint, Response
 from visiona.domain.ids import WorkspaceId
 from visiona.ops.health import Check, Health, HealthBoard
 from visiona.web.answers import moment, ok, plain, without_nothing
+from visiona.web.described import described
 from visiona.web.guards import current_actor
+from visiona.web.shapes import ProbeAnswer, SystemHealth, SystemInfo
 
 
 def health_routes(board: HealthBoard, tunnel_count: Callable[[Collection[WorkspaceId]], int]) -> Blueprint:
@@ -23,23 +25,27 @@ def health_routes(board: HealthBoard, tunnel_count: Callable[[Collection[Workspa
     started = trio.current_time()
 
     @routes.get("/livez")
+    @described(answer=ProbeAnswer, is_plain=True)
     async def livez() -> Response:
         """The process is up."""
         return plain({"status": "ok"})
 
     @routes.get("/readyz")
     @routes.get("/healthz")
+    @described(answer=ProbeAnswer, is_plain=True, also={503: "The same, naming what fails."})
     async def readyz() -> Response:
         """Every store answers, and the server is not draining."""
         health = board.snapshot()
         return plain(_summary(health, _brief), 200 if health.ready else 503)
 
     @routes.get("/api/system/health")
+    @described(answer=SystemHealth)
     async def system_health() -> Response:
         """What works, since when, and why not."""
         return ok(_summary(board.snapshot(), _detailed))
 
     @routes.get("/api/system/info")
+    @described(answer=SystemInfo)
     async def system_info() -> Response:
         """Version, uptime, how many of the caller's devices are connected."""
         return ok(

@@ -6,6 +6,7 @@ import trio
 from quart import Blueprint, Response
 
 from visiona.domain.access import Actor, Scope
+from visiona.web.described import described
 from visiona.web.guards import current_actor
 from visiona.web.live_feed import LiveFeed, spoken
 
@@ -21,6 +22,7 @@ def live_routes(feed: LiveFeed) -> Blueprint:
     routes = Blueprint("live", __name__)
 
     @routes.get("/api/live")
+    @described(media="text/event-stream")
     async def live() -> Response:
         """Changes of the caller's devices and pairing tokens, as they happen (server-sent events)."""
         actor = current_actor(Scope.DEVICES_READ)

@@ -3,7 +3,7 @@
 The bytes of an upload do not come here (storage.py). `faa_object_key` is in no answer.
 """
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,7 @@ from urllib.parse import quote
 from quart import Blueprint, Response, request
 
 from visiona.domain.access import Actor, Scope
-from visiona.domain.errors import Conflict, Invalid, NotFound
+from visiona.domain.errors import Conflict, Gone, Invalid, NotFound, StorageFull, TooLarge
 from visiona.domain.ids import ModelId, UserId, WorkspaceId
 from visiona.domain.models import Model, ModelFilter, ModelSource, ModelStatus
 from visiona.services.model_files import delete_model, file_of, finish_model
@@ -22,10 +22,19 @@ from visiona.stores.files.interfaces import FileRef, FileStore
 from visiona.stores.interfaces import Stores
 from visiona.web.answers import Json, listed, moment, no_content, ok, page_asked, without_nothing
 from visiona.web.current_request import request_header
+from visiona.web.described import described
 from visiona.web.guards import current_actor
 from visiona.web.json_body import Fields, body_fields
 from visiona.web.ranges import Part, part_asked
+from visiona.web.shapes import AnnouncedModel, Brought, ModelItem, ModelQuery, ModelWish
 from visiona.web.upload_links import UploadLinks
+
+PARTS: Mapping[int, str] = {
+    206: "The part asked for.",
+    304: "It is the one that the client has.",
+    412: "It is another one by now.",
+    416: "It is shorter than that.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +52,7 @@ def model_routes(stores: Stores, parts: ModelParts, now: Callable[[], datetime])
     files, links, quota = parts.files, parts.links, parts.quota
 
     @routes.get("/api/models")
+    @described(answer=ModelItem, query=ModelQuery, is_kept_list=True)
     async def list_all() -> Response:
         """The caller's models and the built-in ones."""
         limit, cursor = page_asked()
@@ -51,6 +61,7 @@ def model_routes(stores: Stores, parts: ModelParts, now: Callable[[], datetime])
         return listed(page, model_item, bare=limit is None)
 
     @routes.post("/api/models/init")
+    @described(answer=AnnouncedModel, body=ModelWish, refusals=(NotFound, Conflict, StorageFull))
     async def init() -> Response:
         """Announce a model: it is checked and put on record, and a link says where its file goes."""
         actor = current_actor(Scope.MODELS_WRITE)
@@ -70,23 +81,27 @@ def model_routes(stores: Stores, parts: ModelParts, now: Callable[[], datetime])
         return ok({"model": model_item(model), "upload_url": url, "expires_at": moment(expires_at)})
 
     @routes.post("/api/models/<model_id>/finalize")
+    @described(answer=ModelItem, refusals=(Conflict,))
     async def finalize(model_id: str) -> Response:
         """The file has come: the model is ready."""
         actor = current_actor(Scope.MODELS_WRITE)
         return ok(model_item(await finish_model(stores, files, actor, ModelId(model_id), now())))
 
     @routes.get("/api/models/<model_id>")
+    @described(answer=ModelItem)
     async def get(model_id: str) -> Response:
         """One model."""
         return ok(model_item(await get_model(stores, current_actor(Scope.MODELS_READ), ModelId(model_id))))
 
     @routes.delete("/api/models/<model_id>")
+    @described(status=204, refusals=(Conflict,))
     async def delete(model_id: str) -> Response:
         """Delete a model and its file."""
         await delete_model(stores, files, current_actor(Scope.MODELS_WRITE), ModelId(model_id), now())
         return no_content()
 
     @routes.get("/api/models/<model_id>/download")
+    @described(media="application/octet-stream", refusals=(Conflict,), also=PARTS)
     async def download(model_id: str) -> Response:
         """A model's file, whole or in part (Range)."""
         model = await get_model(stores, current_actor(Scope.MODELS_READ), ModelId(model_id))
@@ -106,6 +121,11 @@ def model_routes(stores: Stores, parts: ModelParts, now: Callable[[], datetime])
         return _answer(files, ref, part, _file_name(model))
 
     @routes.put("/storage/<key>")
+    @described(
+        answer=Brought,
+        also={202: "The same; more is to come."},
+        refusals=(Invalid, Conflict, Gone, TooLarge, StorageFull),
+    )
     async def bring(key: str) -> Response:
         """Upload a model's file, or with Content-Range the part that comes next, by its signed link."""
         # It does not come so far: storage.py takes it before. This is its place in the route table.

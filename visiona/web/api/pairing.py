@@ -6,7 +6,7 @@ from datetime import datetime
 from quart import Blueprint, Response, g
 
 from visiona.domain.access import Actor, Scope
-from visiona.domain.errors import Invalid, PairingRefused
+from visiona.domain.errors import Conflict, Invalid, NotFound, PairingRefused
 from visiona.domain.ids import WorkspaceId
 from visiona.domain.notices import NoticeKind
 from visiona.domain.pages import Position
@@ -20,12 +20,23 @@ from visiona.services.pair_device import (
 )
 from visiona.stores.interfaces import Stores
 from visiona.web.answers import Json, listed, moment, no_content, ok, page_asked, page_of, without_nothing
+from visiona.web.described import described
 from visiona.web.guards import current_actor
 from visiona.web.json_body import Fields, body_fields
 from visiona.web.live_feed import LiveFeed
 from visiona.web.qr import qr_svg
 from visiona.web.rate_limits import ExchangeLimits
 from visiona.web.revoking import Revoking
+from visiona.web.shapes import (
+    Exchanged,
+    ExchangeWish,
+    NewPairingToken,
+    PairingStatus,
+    PairingTokenItem,
+    PairingTokenWish,
+    QrPicture,
+    QrWish,
+)
 
 
 def pairing_routes(
@@ -52,6 +63,7 @@ def pairing_routes(
     _add_exchange(routes, stores, limits, feed, relay_url, now)
 
     @routes.post("/api/pairing/token")
+    @described(answer=NewPairingToken, body=PairingTokenWish, body_is_optional=True, refusals=(NotFound,))
     async def create() -> Response:
         """Make a one-time pairing token of 15 minutes; its text is in this answer alone."""
         actor = current_actor(Scope.PAIRING)
@@ -67,6 +79,7 @@ def pairing_routes(
         return ok({"id": made.token.id, "token": made.text, "expires_at": moment(made.token.expires_at)})
 
     @routes.post("/api/pairing/qr")
+    @described(answer=QrPicture, body=QrWish)
     async def draw() -> Response:
         """A text, such as the line to paste with a token in it, as a QR code; by POST, for a token is in no URL."""
         current_actor(Scope.PAIRING)
@@ -74,11 +87,13 @@ def pairing_routes(
         return ok({"svg": qr_svg(fields.text("text"))})
 
     @routes.get("/api/pairing/status")
+    @described(answer=PairingStatus)
     async def status() -> Response:
         """The caller's device that connected last."""
         return ok(_status(_newest_of(registry, current_actor(Scope.PAIRING)), now()))
 
     @routes.get("/api/pairing/tokens")
+    @described(answer=PairingTokenItem, is_kept_list=True)
     async def list_tokens() -> Response:
         """The caller's pairing and session tokens, also used, revoked and expired ones."""
         actor = current_actor(Scope.PAIRING)
@@ -87,6 +102,7 @@ def pairing_routes(
         return listed(page, _shown, bare=page_asked()[0] is None)
 
     @routes.delete("/api/pairing/tokens/<id_or_token>")
+    @described(status=204)
     async def revoke(id_or_token: str) -> Response:
         """Take a token back, named by its id or its text."""
         actor = current_actor(Scope.PAIRING)
@@ -107,6 +123,7 @@ def _add_exchange(
     now: Callable[[], datetime],
 ) -> None:
     @routes.post("/api/pairing/exchange")
+    @described(answer=Exchanged, body=ExchangeWish, refusals=(PairingRefused, Conflict))
     async def exchange_token() -> Response:
         """Exchange a pairing token for a session token and a device."""
         # First the body, however slowly it comes: an attempt is taken from everybody's, and must be able to pair.

@@ -14,8 +14,10 @@ from visiona.domain.sessions import UserSession
 from visiona.services.sessions import end_session, list_sessions
 from visiona.stores.interfaces import Stores
 from visiona.web.answers import Json, listed, moment, no_content, page_of
+from visiona.web.described import described
 from visiona.web.guards import current_actor
 from visiona.web.revoking import Revoking
+from visiona.web.shapes import SessionItem
 
 
 def session_routes(stores: Stores, revoking: Revoking, now: Callable[[], datetime]) -> Blueprint:
@@ -23,6 +25,7 @@ def session_routes(stores: Stores, revoking: Revoking, now: Callable[[], datetim
     routes = Blueprint("sessions", __name__)
 
     @routes.get("/api/auth/sessions")
+    @described(answer=SessionItem, is_paged=True)
     async def list_own() -> Response:
         """The caller's live sign-ins, the newest first."""
         actor = current_actor(Scope.ACCOUNT)
@@ -33,6 +36,7 @@ def session_routes(stores: Stores, revoking: Revoking, now: Callable[[], datetim
         return listed(page, lambda session: _shown(session, actor))
 
     @routes.delete("/api/auth/sessions/<session_id>")
+    @described(status=204)
     async def end_own(session_id: str) -> Response:
         """End a sign-in and what runs on it, at once; also the one that asks."""
         actor = current_actor(Scope.ACCOUNT)

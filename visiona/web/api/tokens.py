@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from quart import Blueprint, Response
 
 from visiona.domain.access import Actor, Scope
-from visiona.domain.errors import Invalid, NotAllowed, NotFound
+from visiona.domain.errors import Conflict, Invalid, NotAllowed, NotFound
 from visiona.domain.ids import TokenId, is_uuid
 from visiona.domain.notices import NoticeKind
 from visiona.domain.pages import Position
@@ -14,9 +14,11 @@ from visiona.domain.tokens import ACCESS_TOKEN_TTL, AccessToken
 from visiona.services.tokens import create_access_token, list_access_tokens, revoke_access_token
 from visiona.stores.interfaces import Stores
 from visiona.web.answers import Json, listed, moment, no_content, ok, page_of, without_nothing
+from visiona.web.described import described
 from visiona.web.guards import current_actor
 from visiona.web.json_body import Fields, body_fields
 from visiona.web.revoking import Revoking
+from visiona.web.shapes import AccessTokenItem, AccessTokenWish, NewAccessToken
 
 
 def token_routes(stores: Stores, revoking: Revoking, now: Callable[[], datetime]) -> Blueprint:
@@ -24,6 +26,7 @@ def token_routes(stores: Stores, revoking: Revoking, now: Callable[[], datetime]
     routes = Blueprint("tokens", __name__)
 
     @routes.get("/api/auth/tokens")
+    @described(answer=AccessTokenItem, is_paged=True)
     async def list_tokens() -> Response:
         """The caller's personal access tokens, never their text."""
         actor = current_actor(Scope.ACCOUNT)
@@ -31,6 +34,7 @@ def token_routes(stores: Stores, revoking: Revoking, now: Callable[[], datetime]
         return listed(page_of(tokens, lambda token: Position(token.created_at, token.id)), _shown)
 
     @routes.post("/api/auth/tokens")
+    @described(answer=NewAccessToken, status=201, body=AccessTokenWish, refusals=(Conflict,))
     async def create_token() -> Response:
         """Make a personal access token; its text is in this answer alone."""
         actor = current_actor(Scope.ACCOUNT)
@@ -42,6 +46,7 @@ def token_routes(stores: Stores, revoking: Revoking, now: Callable[[], datetime]
         return ok({**_shown(made.token), "token": made.text}, 201)
 
     @routes.delete("/api/auth/tokens/<token_id>")
+    @described(status=204)
     async def revoke_token(token_id: str) -> Response:
         """End a personal access token and what runs on it, at once."""
         actor = current_actor(Scope.ACCOUNT)

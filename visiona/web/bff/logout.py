@@ -17,7 +17,9 @@ from visiona.web.bff.place import Place
 from visiona.web.cookies import SessionCookie
 from visiona.web.cross_site import check_cross_site
 from visiona.web.current_request import request_header
+from visiona.web.described import described
 from visiona.web.revoking import Revoking
+from visiona.web.shapes import SignOut
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +36,7 @@ def logout_routes(
     routes = Blueprint("logout", __name__)
 
     @routes.post("/api/auth/logout")
+    @described(answer=SignOut)
     async def logout() -> Response:
         """End this session and what runs on it; the same answer when it has ended already."""
         check_cross_site(request.method, request_header, place.own_origin)

@@ -48,6 +48,14 @@ export async function call(method, path, { body, signal } = {}) {
   throw refused;
 }
 
+/** The same for what stands in no envelope. */
+export async function getPlain(path, signal) {
+  const answer = await send(url(path), { signal, credentials: "same-origin", redirect: "error" });
+  const said = await answer.json().catch(() => null);
+  if (answer.ok && said) return said;
+  throw refusal(answer, said);
+}
+
 async function send(address, options) {
   try {
     return await fetch(address, options);

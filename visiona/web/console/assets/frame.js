@@ -11,6 +11,7 @@ const ENTRIES = [
   ["pairing", ["pairing"]],
   ["tokens", ["tokens"]],
   ["sessions", ["sessions"]],
+  ["reference", ["reference"]],
 ];
 
 const LOST_MILLISECONDS = 2500; // a reconnection is usually quicker, and then nobody needs to know

@@ -33,6 +33,7 @@ const RULES = [
   [/^pairing$/, "pairing"],
   [/^tokens$/, "tokens"],
   [/^sessions$/, "sessions"],
+  [/^reference$/, "reference"],
 ];
 
 /** Which page a path is, and what it names. */
@@ -51,6 +52,7 @@ export const to = {
   pairing: "pairing",
   tokens: "tokens",
   sessions: "sessions",
+  reference: "reference",
 };
 
 /** Where signing in begins, coming back to where one is. */

@@ -53,6 +53,7 @@ def test_each_filter_narrows() -> None:
         ("two\nlines\x1b[31m", "two lines [31m"),
         ("x" * 500, "x" * 200),
         ("it is vAp_" + "0123456789abcdef" * 4 + " there", "it is vAp_0123… there"),
+        ("vAp_0123…", "vAp_0123…"),
     ],
 )
 def test_a_detail_is_one_readable_line_without_a_token(value: object, kept: str) -> None:

@@ -16,6 +16,7 @@ from visiona.domain.access import ALL_SCOPES, Actor, Scope
 from visiona.domain.devices import Device
 from visiona.domain.ids import DeviceId, TokenId, UserId
 from visiona.domain.sessions import SessionLimits
+from visiona.domain.users import User
 from visiona.integrations.interface import IdentityProvider, ProviderUnavailable
 from visiona.ops.health import HealthBoard
 from visiona.relay.registry import LiveTunnel, Registry
@@ -24,6 +25,7 @@ from visiona.services.exchange_token import DeviceClaims, Exchanged, exchange
 from visiona.services.identify import TunnelSession, identify_program, identify_session_token
 from visiona.services.models import Quota
 from visiona.services.pair_device import create_pairing_token
+from visiona.services.refusals import Refusals
 from visiona.services.sign_in import Browser, Claims, SignedIn, sign_in
 from visiona.services.tokens import create_access_token
 from visiona.services.users import add_user
@@ -187,6 +189,7 @@ class World:
         self.board = HealthBoard(self.now)
         self.cookie = SessionCookie(session_cookie_name(self.settings.public_url), b"k" * 32)
         self.callers = Callers(self.stores, cookie=self.cookie, now=self.now)
+        self.refusals = Refusals(self.now, trio.current_time)
         self.revoking = Revoking(self.callers, self.registry, self.now)
         self.limits = ExchangeLimits(self.stores.rates, enabled=self.rate_limits)
         self.feed = LiveFeed(self.registry.calls)
@@ -222,6 +225,7 @@ class World:
                 now=self.now,
             )
             + [console_routes(self.settings, self.callers)],
+            self.refusals,
         )
         self.client = self.site.test_client()
 
@@ -235,7 +239,9 @@ class World:
     async def person(
         self, email: str = "ada@example.com", scopes: Sequence[Scope] = tuple(ALL_SCOPES)
     ) -> Person:
-        user = await add_user(self.stores, email, None, self.now())
+        return await self.token_of(await add_user(self.stores, email, None, self.now()), scopes)
+
+    async def token_of(self, user: User, scopes: Sequence[Scope] = tuple(ALL_SCOPES)) -> Person:
         made = await create_access_token(self.stores, user.id, "test", scopes, self.now())
         return Person(user.id, user.email, made.text, made.token.id, self)
 

@@ -19,7 +19,7 @@ MAX_DETAILS = 12
 MAX_DETAIL_CHARACTERS = 200
 """An entry is a line for a person to read, about half a kibibyte; the rest is in the log."""
 
-_TOKEN = re.compile(r"vA[a-z]_[0-9A-Za-z]+")
+_TOKEN = re.compile(rf"(vA[a-z]_[0-9A-Za-z]{{{MASK_CHARACTERS - 4}}})[0-9A-Za-z]+")
 
 
 class Deed(StrEnum):
@@ -167,5 +167,5 @@ EVERYTHING = Sight(None)
 
 def detail(value: object) -> str:
     """A value as an entry may hold it: one readable line; what is spelled like a token is cut."""
-    text = _TOKEN.sub(lambda found: found[0][:MASK_CHARACTERS] + "…", str(value))
+    text = _TOKEN.sub(r"\1…", str(value))
     return label(text, MAX_DETAIL_CHARACTERS)

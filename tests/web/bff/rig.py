@@ -7,11 +7,13 @@ from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+import trio
 from visiona.domain.notices import Notice
 from visiona.domain.sessions import SessionLimits
 from visiona.integrations.oidc.client import OidcClient, Registration
 from visiona.integrations.oidc.fetching import open_fetcher
 from visiona.relay.registry import Registry
+from visiona.services.refusals import Refusals
 from visiona.stores.memory.engine import MemoryStores
 from visiona.web.api.auth import auth_routes
 from visiona.web.api.sessions import session_routes
@@ -66,7 +68,8 @@ class House:
             now=now,
         )
         mine = [auth_routes(self.stores, now), session_routes(self.stores, self.revoking, now)]
-        self.site = build_site(self.settings, self.callers, [*routes, *mine])
+        self.refusals = Refusals(now, trio.current_time)
+        self.site = build_site(self.settings, self.callers, [*routes, *mine], self.refusals)
         self.client = self.site.test_client(use_cookies=False)
 
     def browser(self) -> "Visitor":

@@ -1,0 +1,194 @@
+import csv
+import io
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from visiona.domain.access import Role, Scope
+from visiona.domain.audit import Deed
+from visiona.domain.workspaces import Membership
+from visiona.services.users import add_user
+
+from tests.support.nouns import a_workspace, an_entry, put
+from tests.web.world import START, Person, World
+
+
+async def deeds(person: Person, query: str = "") -> list[dict[str, Any]]:
+    answer = await person.ask("GET", f"/api/audit{query}")
+    assert answer.status == 200, answer.body
+    items: list[dict[str, Any]] = answer.data["items"]
+    return items
+
+
+async def test_a_deed_is_on_record_with_who_from_where_and_what() -> None:
+    world = World()
+    ada = await world.person()
+    world.now.forward(seconds=1)
+    headers = {"X-Request-Id": "mine-1", "X-Forwarded-For": "192.0.2.99"}
+    made = await ada.ask("POST", "/api/auth/tokens", json={"name": "a program"}, headers=headers)
+    (entry, *_) = await deeds(ada)
+    assert entry == {
+        "id": entry["id"],
+        "at": "2026-01-02T03:04:06Z",
+        "deed": "token_created",
+        "outcome": "ok",
+        "user_id": ada.user_id,
+        "email": ada.email,
+        "credential_id": ada.token_id,
+        "through": "token",
+        "request_id": "mine-1",
+        "subject": made.data["id"],
+        "details": entry["details"],
+        **({"address": entry["address"]} if "address" in entry else {}),
+    }
+    assert entry["details"]["name"] == "a program"
+    # Nobody said that whoever forwarded this may be believed.
+    assert entry.get("address") != "192.0.2.99"
+
+
+async def test_members_see_their_own_deeds_and_who_looks_after_a_workspace_all_of_it() -> None:
+    world = World()
+    ada, bob, eve = [await world.person(f"{name}@example.com") for name in ("ada", "bob", "eve")]
+    lab = a_workspace(name="Lab")
+    await put(world.stores, lab)
+    for person, role in ((ada, Role.OWNER), (bob, Role.ADMIN), (eve, Role.MEMBER)):
+        await put(world.stores, Membership(lab.id, person.user_id, role, START))
+    entries = [
+        replace(an_entry(Deed.UNPAIRED, user_id=person.user_id, workspace_id=lab.id), at=START)
+        for person in (ada, bob, eve)
+    ]
+    await put(world.stores, *entries)
+    for person, seen in ((ada, 3), (bob, 3), (eve, 1)):
+        assert len(await deeds(person, "?deed=unpaired")) == seen
+        exported = await person.ask("GET", "/api/audit/export?deed=unpaired")
+        assert len(exported.body.splitlines()) == seen
+    assert await deeds(eve, f"?deed=unpaired&user={ada.user_id}") == []
+    assert len(await deeds(bob, f"?deed=unpaired&user={ada.user_id}&workspace={lab.id}")) == 1
+
+
+async def test_an_administrator_of_the_server_sees_everything() -> None:
+    world = World()
+    root, ada = await world.person("root@example.com"), await world.person()
+    await ada.ask("POST", "/api/auth/tokens", json={"name": "x"})
+    assert not await deeds(root, f"?user={ada.user_id}")
+    admin = await add_user(world.stores, "admin@example.com", None, world.now(), is_admin=True)
+    person = await world.token_of(admin)
+    assert len(await deeds(person, f"?user={ada.user_id}")) == 1
+    assert {entry["deed"] for entry in await deeds(person)} >= {"user_created", "token_created"}
+
+
+async def test_pages_follow_each_other_and_times_narrow() -> None:
+    world = World()
+    ada = await world.person()
+    for _ in range(5):
+        world.now.forward(minutes=1)
+        await ada.ask("POST", "/api/pairing/token", json={})
+    mine = await deeds(ada, "?deed=pairing_token_created")
+    assert len(mine) == 5
+    first = (await ada.ask("GET", "/api/audit?deed=pairing_token_created&limit=3")).data
+    second = (
+        await ada.ask("GET", f"/api/audit?deed=pairing_token_created&limit=3&cursor={first['next_cursor']}")
+    ).data
+    assert first["items"] + second["items"] == mine
+    assert second["next_cursor"] is None
+    at = mine[2]["at"]
+    assert await deeds(ada, f"?deed=pairing_token_created&since={at}") == mine[:3]
+    assert await deeds(ada, f"?deed=pairing_token_created&until={at}") == mine[3:]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *(
+            "deed=baking",
+            "deed=",
+            "limit=0",
+            "limit=501",
+            "cursor=x",
+            "since=yesterday",
+            "until=2026-01-02T03:04:05",
+        ),
+        *("user=", "subject=" + "x" * 129, "workspace=%0a"),
+    ],
+)
+async def test_what_cannot_be_meant_is_refused(query: str) -> None:
+    world = World()
+    ada = await world.person()
+    for path in ("/api/audit", "/api/audit/export"):
+        if query.startswith(("limit", "cursor")) and path.endswith("export"):
+            continue
+        answer = await ada.ask("GET", f"{path}?{query}")
+        assert (answer.status, answer.code) == (400, "VALIDATION_FAILED")
+    assert (await ada.ask("GET", "/api/audit/export?format=xls")).status == 400
+
+
+async def test_it_takes_a_scope_of_its_own() -> None:
+    world = World()
+    ada = await world.person(scopes=[Scope.ACCOUNT, Scope.DEVICES_READ])
+    for path in ("/api/audit", "/api/audit/export"):
+        answer = await ada.ask("GET", path)
+        assert (answer.status, answer.code) == (403, "FORBIDDEN")
+        assert "audit:read" in answer.json["error"]["message"]
+
+
+async def test_the_export_is_a_file() -> None:
+    world = World()
+    ada = await world.person()
+    await ada.ask("POST", "/api/auth/tokens", json={"name": "=cmd()"})
+    lines = await ada.ask("GET", "/api/audit/export")
+    assert lines.headers["Content-Type"] == "application/x-ndjson; charset=utf-8"
+    assert lines.headers["Content-Disposition"] == (
+        'attachment; filename="visiona-audit-20260102T030405Z.ndjson"'
+    )
+    assert {json.loads(line)["deed"] for line in lines.body.splitlines()} >= {
+        "token_created",
+        "audit_exported",
+    }
+    table = await ada.ask("GET", "/api/audit/export?format=csv&deed=token_created")
+    assert table.headers["Content-Type"].startswith("text/csv")
+    rows = list(csv.DictReader(io.StringIO(table.body.decode(), newline="")))
+    assert len(rows) >= 1
+    assert all(not (value or "").startswith(("=", "+", "@")) for row in rows for value in row.values())
+
+
+def refused(world: World) -> list[tuple[str, str | None, str | None]]:
+    return [(entry.deed, entry.email, entry.details.get("prefix")) for entry in world.refusals._waiting]
+
+
+async def test_a_credential_that_is_no_good_is_on_record_once() -> None:
+    """ASVS 16.3.1. Who brings none is only asked for one."""
+    world = World()
+    await world.ask("GET", "/api/auth/me")
+    assert refused(world) == []
+    for _ in range(3):
+        for headers in (
+            {"Authorization": "Bearer vAp_" + "0" * 64},
+            {"Authorization": "Bearer hunter2-is-my-password"},
+            {"Cookie": f"{world.cookie.name}=forged"},
+        ):
+            assert (await world.ask("GET", "/api/auth/me", headers=headers)).status == 401
+    one, two, three = refused(world)
+    assert one == ("credential_refused", None, "vAp_0000…")
+    assert two == three == ("credential_refused", None, None)
+    assert "hunter2" not in repr(world.refusals._waiting)
+    assert [entry.details["kind"] for entry in world.refusals._waiting] == ["token", "token", "session"]
+
+
+async def test_who_may_not_is_on_record() -> None:
+    """ASVS 16.3.2, 16.3.3."""
+    world = World()
+    ada = await world.person(scopes=[Scope.ACCOUNT, Scope.AUDIT_READ])
+    bob = await world.visitor("bob@example.com")
+    await ada.ask("GET", "/api/devices")
+    await bob.ask("POST", "/api/auth/tokens", json={"name": "x"}, headers={"Sec-Fetch-Site": "cross-site"})
+    await world.ask("POST", "/api/pairing/exchange", json={"pairing_token": "vAc_" + "0" * 32})
+    assert refused(world) == [
+        ("access_refused", "ada@example.com", None),
+        ("access_refused", "bob@example.com", None),
+        ("pairing_refused", None, None),
+    ]
+    await world.refusals.write_out(world.stores)
+    (entry,) = await deeds(ada, "?deed=access_refused")
+    assert entry["outcome"] == "refused"
+    assert entry["details"] == {"why": "this token lacks the scope devices:read", "code": "FORBIDDEN"}

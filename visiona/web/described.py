@@ -26,7 +26,7 @@ class Described:
         refusals: beyond those that every such route has.
         status: of the answer; 0 where only `also` says it.
         also: further statuses → a sentence about each; they have no body of ours.
-        media: of the answer, where it is not JSON in the envelope.
+        media: of the answer, one of these, where it is not JSON in the envelope.
         is_plain: JSON without the envelope.
         is_paged: `limit` and `cursor` are taken, and the answer is a page.
         is_kept_list: as `is_paged`, but a bare array where no limit is given.
@@ -41,7 +41,7 @@ class Described:
     refusals: tuple[type[VisionaError], ...] = ()
     status: int = 200
     also: Mapping[int, str] = field(default_factory=dict)
-    media: str | None = None
+    media: tuple[str, ...] = ()
     is_plain: bool = False
     is_paged: bool = False
     is_kept_list: bool = False

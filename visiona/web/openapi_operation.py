@@ -90,8 +90,8 @@ def _answers(told: Told, described: Described) -> dict[str, Json]:
 
 
 def _content(told: Told, described: Described) -> Json:
-    if described.media is not None:
-        return {described.media: {"schema": {"type": "string"}}}
+    if described.media:
+        return {media: {"schema": {"type": "string"}} for media in described.media}
     if described.answer is None:
         return {}
     schema = _data(told, described)

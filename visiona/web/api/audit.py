@@ -42,7 +42,7 @@ def audit_routes(stores: Stores, now: Callable[[], datetime]) -> Blueprint:
         return listed(page, shown)
 
     @routes.get("/api/audit/export")
-    @described(media="application/x-ndjson", query=AuditExportQuery)
+    @described(media=("application/x-ndjson", "text/csv"), query=AuditExportQuery)
     async def export() -> Response:
         """The same as a file, whole: as NDJSON, or with `format=csv` as a table."""
         actor = current_actor(Scope.AUDIT_READ)

@@ -22,7 +22,7 @@ def live_routes(feed: LiveFeed) -> Blueprint:
     routes = Blueprint("live", __name__)
 
     @routes.get("/api/live")
-    @described(media="text/event-stream")
+    @described(media=("text/event-stream",))
     async def live() -> Response:
         """Changes of the caller's devices and pairing tokens, as they happen (server-sent events)."""
         actor = current_actor(Scope.DEVICES_READ)

@@ -101,7 +101,7 @@ def model_routes(stores: Stores, parts: ModelParts, now: Callable[[], datetime])
         return no_content()
 
     @routes.get("/api/models/<model_id>/download")
-    @described(media="application/octet-stream", refusals=(Conflict,), also=PARTS)
+    @described(media=("application/octet-stream",), refusals=(Conflict,), also=PARTS)
     async def download(model_id: str) -> Response:
         """A model's file, whole or in part (Range)."""
         model = await get_model(stores, current_actor(Scope.MODELS_READ), ModelId(model_id))

@@ -51,6 +51,7 @@ from visiona.web.relay_url import relay_url_from
 from visiona.web.revoking import Revoking
 from visiona.web.session_key import session_key
 from visiona.web.site import build_site
+from visiona.web.snapshots import Snapshots
 from visiona.web.storage import Storage
 from visiona.web.upload_links import UploadLinks
 
@@ -168,6 +169,7 @@ async def _serve(
                 board,
                 feed,
                 models=models,
+                snapshots=Snapshots(registry, cameras, sweeper),
                 relay_url=relay_url,
                 settle=access.settle,
             )

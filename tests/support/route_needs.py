@@ -75,6 +75,7 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("GET", "/api/devices/<device_id>"): _DATABASE,
     ("PATCH", "/api/devices/<device_id>"): Need(frozenset({DATABASE}), {"name": "bench"}),
     ("GET", "/api/devices/<device_id>/events"): _DATABASE,
+    ("GET", "/api/devices/<device_id>/cameras/<path:path>/snapshot"): _DATABASE,
     ("DELETE", "/api/devices/<device_id>"): _DATABASE,
     ("POST", "/api/devices/<device_id>/unpair"): _DATABASE,
     ("GET", "/api/models"): _DATABASE,

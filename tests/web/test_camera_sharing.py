@@ -1,5 +1,6 @@
 """Many viewers of one moving picture, on both layers: one stream to the device, and nobody waits for anybody."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -37,13 +38,15 @@ class Camera:
     """A device whose moving picture moves when a test says so."""
 
     head: bytes = HEAD
+    answers_at_once: bool = True
     streams: list[TunnelStream] = field(default_factory=list)
     asked: list[bytes] = field(default_factory=list)
     gone_count: int = 0
     answers: trio.Event = field(default_factory=trio.Event)
 
     def __post_init__(self) -> None:
-        self.answers.set()
+        if self.answers_at_once:
+            self.answers.set()
 
     async def program(self, stream: TunnelStream) -> None:
         request = await read_request(stream)
@@ -103,8 +106,7 @@ async def test_fifty_viewers_are_one_stream_to_the_device(layer: str) -> None:
 
 
 async def test_many_who_come_before_the_first_answer_wait_for_it(layer: str) -> None:
-    camera = Camera(answers=trio.Event())
-    camera.answers = trio.Event()
+    camera = Camera(answers_at_once=False)
     async with open_rig(layer, camera.program) as rig:
         viewers = [await viewer(rig) for _ in range(10)]
         await until(lambda: rig.cameras.viewer_count == 10)
@@ -125,11 +127,27 @@ async def test_a_path_that_does_not_look_like_a_camera_is_shared_once_it_has_ans
         await sees(first, 1)
         second = await viewer(rig, "~/eye")
         await sees(second, 1)
-        await until(lambda: camera.gone_count == 1)
-        assert rig.live.tunnel.stream_count == 1
-        await camera.streams[0].send_all(part(2))
+        await camera.show(part(2))
         for client in (first, second):
             await sees(client, 2)
+        assert camera.asked == [b"/eye"]
+
+
+async def test_those_who_asked_for_it_at_once_come_together_when_it_answers(layer: str) -> None:
+    camera = Camera(answers_at_once=False)
+    async with open_rig(layer, camera.program) as rig:
+        viewers = [await viewer(rig, "~/eye") for _ in range(3)]
+        await until(lambda: len(camera.asked) == 3)
+        camera.answers.set()
+        await until(lambda: rig.cameras.viewer_count == 3)
+        await until(lambda: camera.gone_count == 2)
+        assert rig.live.tunnel.stream_count == 1
+        for stream in camera.streams:
+            with contextlib.suppress(trio.BrokenResourceError):
+                await stream.send_all(part(2))
+        for client in viewers:
+            await sees(client, 2)
+        assert len(rig.registry.calls) == 3
 
 
 async def test_who_comes_late_sees_the_last_picture_at_once(layer: str) -> None:
@@ -194,10 +212,10 @@ async def test_h15_without_viewers_the_stream_ends_after_a_moment(layer: str) ->
         await client.aclose()
         rig.pass_seconds(1)
         await until(lambda: rig.cameras.viewer_count == 0)
-        rig.pass_seconds(4.5)
+        rig.pass_seconds(3.5)
         await settle()
         assert camera.gone_count == 0
-        rig.pass_seconds(1)
+        rig.pass_seconds(2)
         await until(lambda: camera.gone_count == 1)
         assert len(rig.cameras) == rig.live.tunnel.stream_count == 0
 

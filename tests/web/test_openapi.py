@@ -25,7 +25,7 @@ async def test_the_document_has_every_route_and_no_other() -> None:
     assert answer.json["openapi"] == "3.1.0"
     documented = {(method, path) for method, path, _ in operations(answer.json) if path not in DEVICE_PATHS}
     served = {
-        (method, re.sub(r"<([^<>]+)>", r"{\1}", rule.rule))
+        (method, re.sub(r"<(?:[a-z]+:)?([^<>]+)>", r"{\1}", rule.rule))
         for rule in world.site.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD"}
         if not rule.endpoint.startswith(PEOPLE)

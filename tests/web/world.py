@@ -19,6 +19,8 @@ from visiona.domain.sessions import SessionLimits
 from visiona.domain.users import User
 from visiona.integrations.interface import IdentityProvider, ProviderUnavailable
 from visiona.ops.health import HealthBoard
+from visiona.relay.cameras import Cameras
+from visiona.relay.deadlines import Sweeper
 from visiona.relay.registry import LiveTunnel, Registry
 from visiona.services.devices import list_all_devices
 from visiona.services.exchange_token import DeviceClaims, Exchanged, exchange
@@ -49,6 +51,7 @@ from visiona.web.rate_limits import ExchangeLimits
 from visiona.web.revoking import Revoking
 from visiona.web.settings import WebSettings
 from visiona.web.site import Site, build_site
+from visiona.web.snapshots import Snapshots
 from visiona.web.upload_links import UploadLinks
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -191,6 +194,9 @@ class World:
         self.callers = Callers(self.stores, cookie=self.cookie, now=self.now)
         self.refusals = Refusals(self.now, trio.current_time)
         self.revoking = Revoking(self.callers, self.registry, self.now)
+        self.sweeper = Sweeper()
+        self.cameras = Cameras(self.sweeper, now=self.now)
+        self.snapshots = Snapshots(self.registry, self.cameras, self.sweeper)
         self.limits = ExchangeLimits(self.stores.rates, enabled=self.rate_limits)
         self.feed = LiveFeed(self.registry.calls)
         self.registry.watchers.append(self.feed.watch)
@@ -220,6 +226,7 @@ class World:
                 self.board,
                 self.feed,
                 models=self.models,
+                snapshots=self.snapshots,
                 relay_url=RELAY_URL,
                 settle=self._settle,
                 now=self.now,

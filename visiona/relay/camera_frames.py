@@ -4,7 +4,7 @@ from collections import OrderedDict
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from visiona.domain.ids import DeviceId
+from visiona.domain.ids import DeviceId, WorkspaceId
 from visiona.wire.mixed_replace import Part
 
 SHOWN_TYPES: Final = frozenset(
@@ -24,6 +24,14 @@ class Picture(NamedTuple):
     content_type: bytes
     body: bytes
     at: datetime
+
+
+class PicturePlace(NamedTuple):
+    """Whose picture it is: a device that moves to another workspace takes none along."""
+
+    workspace_id: WorkspaceId
+    device_id: DeviceId
+    target: bytes
 
 
 class Frame(NamedTuple):
@@ -76,7 +84,7 @@ class KeptPictures:
         self._max_count = max_count
         self._max_bytes = max_bytes
         self._bytes = 0
-        self._kept: OrderedDict[tuple[DeviceId, bytes], Frame | Picture] = OrderedDict()
+        self._kept: OrderedDict[PicturePlace, Frame | Picture] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -86,26 +94,25 @@ class KeptPictures:
         """Of all of them."""
         return self._bytes
 
-    def keep(self, device_id: DeviceId, target: bytes, frame: Frame | Picture) -> None:
+    def keep(self, place: PicturePlace, frame: Frame | Picture) -> None:
         """Takes the place of the picture before it."""
-        key = device_id, target
-        if (before := self._kept.pop(key, None)) is not None:
+        if (before := self._kept.pop(place, None)) is not None:
             self._bytes -= _size(before)
-        self._kept[key] = frame
+        self._kept[place] = frame
         self._bytes += _size(frame)
         while self._kept and (len(self._kept) > self._max_count or self._bytes > self._max_bytes):
             _, dropped = self._kept.popitem(last=False)
             self._bytes -= _size(dropped)
 
-    def last_or_none(self, device_id: DeviceId, target: bytes) -> Picture | None:
+    def last_or_none(self, place: PicturePlace) -> Picture | None:
         """The camera's last good picture, if it is still here."""
-        kept = self._kept.get((device_id, target))
+        kept = self._kept.get(place)
         return kept.picture if isinstance(kept, Frame) else kept
 
     def forget(self, device_id: DeviceId) -> None:
         """Drops all of a device: it was unpaired."""
-        for key in [key for key in self._kept if key[0] == device_id]:
-            self._bytes -= _size(self._kept.pop(key))
+        for place in [place for place in self._kept if place.device_id == device_id]:
+            self._bytes -= _size(self._kept.pop(place))
 
 
 def _size(kept: Frame | Picture) -> int:

@@ -66,6 +66,11 @@ class CameraView:
 
     upload_space_bytes = DISCARD_BYTES
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether frames come from the camera; not, once the answer is passed as it comes, or the view is over."""
+        return self._camera is not None
+
     def enter(
         self,
         calls: LiveCalls,

@@ -12,13 +12,13 @@ from functools import partial
 from typing import Final, NamedTuple
 
 from visiona.domain.ids import DeviceId
-from visiona.relay.camera_frames import Frame, KeptPictures
+from visiona.relay.camera_frames import Frame, KeptPictures, Picture, PicturePlace
 from visiona.relay.camera_settings import CameraSettings
 from visiona.relay.camera_view import CameraView
 from visiona.relay.client import Client
 from visiona.relay.deadlines import Limits, Sweeper
 from visiona.relay.registry import LiveTunnel
-from visiona.relay.shared_camera import SharedCamera, shared_boundary
+from visiona.relay.shared_camera import SharedCamera, Verdict, shared_boundary
 from visiona.services import clock
 from visiona.wire.http1.framing import Framing
 from visiona.wire.http1.head import ResponseHead
@@ -62,11 +62,16 @@ class Cameras:
         self._settings = settings or CameraSettings()
         self._now = now
         self._shared: dict[CameraKey, tuple[LiveTunnel, SharedCamera]] = {}
-        self._verdicts: OrderedDict[tuple[DeviceId, bytes], bool] = OrderedDict()
+        self._verdicts: OrderedDict[tuple[DeviceId, bytes], Verdict] = OrderedDict()
         self.kept = KeptPictures(max_count=MAX_KEPT_COUNT, max_bytes=self._settings.max_kept_bytes)
 
     def __len__(self) -> int:
         return len(self._shared)
+
+    @property
+    def max_frame_bytes(self) -> int:
+        """The longest picture."""
+        return self._settings.max_frame_bytes
 
     @property
     def viewer_count(self) -> int:
@@ -76,11 +81,20 @@ class Cameras:
     def may_be_camera(self, device_id: DeviceId, target: bytes) -> bool:
         """Whether it is worth to look closer at a request for it."""
         verdict = self._verdicts.get((device_id, target))
-        return verdict if verdict is not None else _LOOKS_LIKE_A_CAMERA.search(target) is not None
+        if verdict is None:
+            return _LOOKS_LIKE_A_CAMERA.search(target) is not None
+        return verdict is Verdict.CAMERA
+
+    def picture_or_none(self, key: CameraKey, live: LiveTunnel) -> Picture | None:
+        """The last good picture of a camera that is being shared now."""
+        camera = self._joinable(key, live)
+        if camera is None or not camera.is_live:
+            return None
+        return self.kept.last_or_none(_place(key, live))
 
     def view_or_none(self, key: CameraKey, live: LiveTunnel, client: Client) -> CameraView | None:
         """A place at the camera, to be entered and started like an exchange; None: ask without sharing."""
-        if not self.may_be_camera(key.device_id, key.target):
+        if self._verdicts.get((key.device_id, key.target), Verdict.CAMERA) is not Verdict.CAMERA:
             return None
         camera = self._joinable(key, live) or self._new(key, live)
         return None if camera is None else CameraView(camera, client)
@@ -89,8 +103,10 @@ class Cameras:
         self, key: CameraKey, live: LiveTunnel, client: Client, head: ResponseHead, framing: Framing
     ) -> CameraView | None:
         """The same for a request that is being answered by a moving picture; to be started with `take_over`."""
-        if self._verdicts.get((key.device_id, key.target)) is False or shared_boundary(head, framing) is None:
+        known = self._verdicts.get((key.device_id, key.target))
+        if known is Verdict.ALONE or shared_boundary(head, framing) is None:
             return None
+        self._note(key, Verdict.CAMERA)
         camera = self._joinable(key, live) or self._new(key, live)
         return None if camera is None else CameraView(camera, client)
 
@@ -102,11 +118,11 @@ class Cameras:
     def _new(self, key: CameraKey, live: LiveTunnel) -> SharedCamera | None:
         if len(self._shared) >= self._settings.max_count and not self._make_room():
             return None
-        device_id, target = key.device_id, key.target
+        place = _place(key, live)
 
         def framed(frame: Frame) -> None:
             if frame.is_good:
-                self.kept.keep(device_id, target, frame)
+                self.kept.keep(place, frame)
 
         camera = SharedCamera(
             self._sweeper,
@@ -128,12 +144,19 @@ class Cameras:
                 return True
         return False
 
-    def _over(self, key: CameraKey, camera: SharedCamera, was_camera: bool | None) -> None:
+    def _over(self, key: CameraKey, camera: SharedCamera, verdict: Verdict | None) -> None:
         if self._shared.get(key, (None, None))[1] is camera:
             del self._shared[key]
-        if was_camera is not None:
-            target = key.device_id, key.target
-            self._verdicts.pop(target, None)
-            self._verdicts[target] = was_camera
-            if len(self._verdicts) > MAX_VERDICTS:
-                self._verdicts.popitem(last=False)
+        if verdict is not None:
+            self._note(key, verdict)
+
+    def _note(self, key: CameraKey, verdict: Verdict) -> None:
+        target = key.device_id, key.target
+        self._verdicts[target] = verdict
+        self._verdicts.move_to_end(target)
+        if len(self._verdicts) > MAX_VERDICTS:
+            self._verdicts.popitem(last=False)
+
+
+def _place(key: CameraKey, live: LiveTunnel) -> PicturePlace:
+    return PicturePlace(live.session.workspace_id, key.device_id, key.target)

@@ -35,6 +35,14 @@ class Phase(Enum):
     OVER = "the stream is gone, or goes on for one viewer alone"
 
 
+class Verdict(Enum):
+    """What a target turned out to be."""
+
+    CAMERA = "a moving picture that can be shared"
+    OTHER = "something else"
+    ALONE = "a moving picture that each has to watch alone"
+
+
 class SharedCamera:
     """One stream of a device, shared.
 
@@ -44,7 +52,7 @@ class SharedCamera:
 
     Args:
         framed: told of each frame.
-        over: told once, when nobody can join any more; whether the answer was a moving picture, if that is known.
+        over: told once, when nobody can join any more; what it was, if that is known now.
     """
 
     def __init__(
@@ -56,7 +64,7 @@ class SharedCamera:
         max_frame_bytes: int,
         now: Callable[[], datetime],
         framed: Callable[[Frame], None],
-        over: Callable[["SharedCamera", bool | None], None],
+        over: Callable[["SharedCamera", Verdict | None], None],
     ) -> None:
         self.sweeper = sweeper
         self.limits = limits
@@ -75,6 +83,11 @@ class SharedCamera:
         self._framing: Framing = NO_BODY
         self._idle_since = 0.0
         self._alone: CameraView | None = None
+
+    @property
+    def is_live(self) -> bool:
+        """Whether frames come."""
+        return self.phase is Phase.LIVE
 
     @property
     def viewer_count(self) -> int:
@@ -179,7 +192,7 @@ class SharedCamera:
 
     def answer_end(self, trailers: tuple[Header, ...]) -> None:
         """The device has ended it well."""
-        for view in self._end(True):
+        for view in self._end(None):
             view.answer_end(())
             view.flush()
 
@@ -202,7 +215,8 @@ class SharedCamera:
 
     def _is_no_camera(self, head: ResponseHead, framing: Framing) -> None:
         exchange = self._exchange
-        views = self._end(False)
+        # An error says nothing about what is there when all is well.
+        views = self._end(Verdict.OTHER if head.status < 300 else None)
         if exchange is None or not views:
             return
         self._alone = views[0]
@@ -212,7 +226,7 @@ class SharedCamera:
             view.ask_alone(self.sweeper, self.limits)
 
     def _cannot_share(self, splitter: PartSplitter, exchange: Exchange, error: RemoteProtocolError) -> None:
-        views = self._end(False)
+        views = self._end(Verdict.ALONE)
         if not views:
             exchange.leave()
             return
@@ -221,7 +235,7 @@ class SharedCamera:
             view.answer_broken(DeviceBroke(f"the camera can only be watched by one: {error}"))
             view.flush()
 
-    def _end(self, was_camera: bool | None) -> list[CameraView]:
+    def _end(self, verdict: Verdict | None) -> list[CameraView]:
         """Nobody can join any more; who was here."""
         views = list(self._views)
         self._views.clear()
@@ -229,7 +243,7 @@ class SharedCamera:
         self._exchange = self._splitter = self._head = None
         if self.phase is not Phase.OVER:
             self.phase = Phase.OVER
-            self._over(self, was_camera)
+            self._over(self, verdict)
         return views
 
 

@@ -164,7 +164,7 @@ class Access:
         """Who has one device means that one, and is told why it is away."""
         devices = (await list_devices(self._stores, actor, limit=2)).items
         if len(devices) == 1:
-            return self._offline(devices[0].id, devices[0])
+            return offline_error(self.registry, devices[0].id, devices[0])
         return DeviceOffline("none of your devices is connected")
 
     def _live(self, actor: Actor, device_id: DeviceId | None, device: Device | None) -> LiveTunnel:
@@ -172,20 +172,19 @@ class Access:
             raise NotFound("there is no such device")
         live = self.registry.online(device_id)
         if live is None:
-            raise self._offline(device_id, device)
+            raise offline_error(self.registry, device_id, device)
         if live.session.workspace_id not in actor.workspaces:
             raise NotFound("there is no such device")
         return live
 
-    def _offline(self, device_id: DeviceId, device: Device | None) -> DeviceOffline:
-        seen = self.registry.last_seen(device_id)
-        since = seen.since if seen else device.last_seen_at if device else None
-        cause = seen.cause if seen else device.offline_cause if device else None
-        why = in_words(cause) if cause else "it has not connected yet"
-        return DeviceOffline(
-            f"the device is not connected: {why}",
-            details=_facts(since, cause),
-        )
+
+def offline_error(registry: Registry, device_id: DeviceId, device: Device | None) -> DeviceOffline:
+    """Since when and why a device is away."""
+    seen = registry.last_seen(device_id)
+    since = seen.since if seen else device.last_seen_at if device else None
+    cause = seen.cause if seen else device.offline_cause if device else None
+    why = in_words(cause) if cause else "it has not connected yet"
+    return DeviceOffline(f"the device is not connected: {why}", details=_facts(since, cause))
 
 
 def _facts(since: datetime | None, cause: Cause | None) -> dict[str, str]:

@@ -16,7 +16,7 @@ from visiona.tunnel.errors import TunnelError
 from visiona.web.proxy_answer import Inbox
 from visiona.wire.http1.fields import Header
 from visiona.wire.http1.forward import Crossing, checked_request, request_for_agent
-from visiona.wire.http1.framing import NO_BODY, Sized
+from visiona.wire.http1.framing import NO_BODY, NoBody, Sized
 from visiona.wire.http1.head import ResponseHead
 
 MAX_ANSWER_BYTES = 1024 * 1024
@@ -52,6 +52,28 @@ async def forward_to_agent(
     framing = Sized(len(body)) if body or method not in {b"GET", b"HEAD"} else NO_BODY
     exchange = Exchange(inbox, method, framing, upgrade=False, sweeper=sweeper, limits=limits or Limits())
     exchange.enter(registry.calls, actor.user_id, actor.credential_id, live.device_id, actor.expires_at)
+    question = own_question(live, method, agent_target, headers, framing, request_id)
+    try:
+        exchange.start(live.tunnel, question)
+        await inbox.send_up(exchange, body)
+        exchange.end_body()
+        answer = await inbox.wait_head()
+        return Collected(answer, await _body(inbox, exchange))
+    except TunnelError as error:
+        raise not_opened(error) from error
+    finally:
+        exchange.leave()
+
+
+def own_question(
+    live: LiveTunnel,
+    method: bytes,
+    agent_target: bytes,
+    headers: tuple[Header, ...] = (),
+    framing: NoBody | Sized = NO_BODY,
+    request_id: str = "",
+) -> bytes:
+    """The head of a request that is ours and not a client's."""
     head = checked_request(method, agent_target, ((b"Host", b"localhost"), *headers))
     crossing = Crossing(
         request_id=request_id.encode(),
@@ -61,16 +83,7 @@ async def forward_to_agent(
         device_prefix=b"/api/devices/%b/proxy" % live.device_id.encode(),
         agent_target=agent_target,
     )
-    try:
-        exchange.start(live.tunnel, request_for_agent(head, agent_target, crossing, framing))
-        await inbox.send_up(exchange, body)
-        exchange.end_body()
-        answer = await inbox.wait_head()
-        return Collected(answer, await _body(inbox, exchange))
-    except TunnelError as error:
-        raise not_opened(error) from error
-    finally:
-        exchange.leave()
+    return request_for_agent(head, agent_target, crossing, framing)
 
 
 async def _body(inbox: Inbox, exchange: Exchange) -> bytes:

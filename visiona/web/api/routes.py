@@ -11,6 +11,7 @@ from visiona.services.clock import now as wall_clock
 from visiona.stores.interfaces import Stores
 from visiona.web.api.audit import audit_routes
 from visiona.web.api.auth import auth_routes
+from visiona.web.api.cameras import camera_routes
 from visiona.web.api.devices import Settle, at_once, device_routes
 from visiona.web.api.health import health_routes
 from visiona.web.api.live import live_routes
@@ -23,6 +24,7 @@ from visiona.web.live_feed import LiveFeed
 from visiona.web.openapi import openapi_routes
 from visiona.web.rate_limits import ExchangeLimits
 from visiona.web.revoking import Revoking
+from visiona.web.snapshots import Snapshots
 
 
 def api_routes(
@@ -34,6 +36,7 @@ def api_routes(
     feed: LiveFeed,
     *,
     models: ModelParts,
+    snapshots: Snapshots,
     relay_url: str,
     settle: Settle = at_once,
     now: Callable[[], datetime] = wall_clock,
@@ -46,6 +49,7 @@ def api_routes(
         token_routes(stores, revoking, now),
         pairing_routes(stores, registry, revoking, limits, feed, relay_url, now),
         device_routes(stores, registry, revoking, settle, feed, now),
+        camera_routes(stores, registry, snapshots, now),
         model_routes(stores, models, now),
         live_routes(feed),
         audit_routes(stores, now),

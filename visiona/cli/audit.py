@@ -4,7 +4,6 @@ import argparse
 import json
 import sys
 from dataclasses import replace
-from typing import BinaryIO
 
 from visiona.cli.output import Exit, print_json, print_table
 from visiona.cli.stores import with_stores
@@ -83,15 +82,14 @@ def show(arguments: argparse.Namespace) -> int:
 def export(arguments: argparse.Namespace) -> int:
     """Writes everything to standard output."""
     wanted = _wanted(arguments)
-    out: BinaryIO = sys.stdout.buffer
 
     async def operation(stores: Stores) -> None:
         narrowed = await _of_user(stores, arguments, wanted)
         async for piece in await export_audit(stores, None, narrowed, arguments.format, now()):
-            out.write(piece)
+            # Whole lines, so no character is cut.
+            sys.stdout.write(piece.decode())
 
     with_stores(arguments, operation)
-    out.flush()
     return Exit.OK
 
 

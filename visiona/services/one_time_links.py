@@ -146,7 +146,7 @@ async def redeem_sign_in_link(stores: Stores, text: str, password_hash: str | No
     known = await user_of_link(stores, text, now)
     if known is None:
         raise Gone(_GONE)
-    return await write_ending_sessions(stores, known.id, redeem, now)
+    return await write_ending_sessions(stores, known.id, redeem, now, by=known.id)
 
 
 async def _user_or_none(tx: Tx, text: str, now: datetime) -> User | None:

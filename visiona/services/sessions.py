@@ -65,14 +65,14 @@ async def end_session(
     Raises:
         NotFound: there is none, or it is somebody else's.
     """
-    also = _noted(now, Deed.SESSION_ENDED)
+    also = noted_ends(now, Deed.SESSION_ENDED)
     if not is_uuid(session_id) or not await stores.sessions.delete(session_id, now, user_id, also=also):
         raise NotFound("there is no such session")
 
 
 async def sign_out(stores: Stores, session: UserSession, now: datetime) -> bool:
     """Ends the session that its own holder came with; False if it was over already."""
-    also = _noted(now, Deed.SIGN_OUT, by=session.user_id)
+    also = noted_ends(now, Deed.SIGN_OUT, by=session.user_id)
     return await stores.sessions.delete(session.id, now, also=also)
 
 
@@ -80,29 +80,37 @@ async def end_all_sessions(
     stores: Stores, user_id: UserId, now: datetime, *, keep: SessionId | None = None
 ) -> list[SessionId]:
     """Ends all of a user's but `keep`; says which."""
-    return await stores.sessions.delete_of_user(user_id, now, keep, also=_noted(now, Deed.SESSION_ENDED))
+    return await stores.sessions.delete_of_user(user_id, now, keep, also=noted_ends(now, Deed.SESSION_ENDED))
 
 
 async def end_sessions_of_idp(
     stores: Stores, issuer: str, now: datetime, *, subject: str | None = None, idp_sid: str | None = None
 ) -> list[SessionId]:
     """What a back-channel logout names; says which ended. At least one of the two must be given."""
-    also = _noted(now, Deed.SIGN_OUT, issuer=issuer)
+    also = noted_ends(now, Deed.SIGN_OUT, issuer=issuer)
     return await stores.sessions.delete_of_idp(issuer, subject, idp_sid, now, also=also)
 
 
-def _noted(now: datetime, deed: Deed, *, by: UserId | None = None, issuer: str | None = None) -> Also:
-    """A line in the audit log for each session that ended.
+def noted_ends(
+    now: datetime,
+    deed: Deed,
+    *,
+    by: UserId | None = None,
+    issuer: str | None = None,
+    why: str | None = None,
+) -> Also:
+    """A line in the audit log for each session that ends.
 
     Args:
         by: whose doing it is, where nobody was identified at the edge.
         issuer: the identity provider that said so.
+        why: for a person, where it is a consequence of something else.
     """
 
     async def also(tx: Tx, ended: Sequence[SessionId]) -> None:
         user = await tx.users.get_or_none(by) if by is not None else None
         for session_id in ended:
-            await note(tx, now, deed, by=user, subject=session_id, issuer=issuer)
+            await note(tx, now, deed, by=user, subject=session_id, issuer=issuer, why=why)
 
     return also
 

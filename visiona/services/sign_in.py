@@ -5,7 +5,6 @@ one that the provider has verified: it would otherwise be enough to claim somebo
 """
 
 import contextlib
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -25,6 +24,7 @@ from visiona.domain.users import User, normalised_email
 from visiona.services.afresh import OvertakenError, write_afresh
 from visiona.services.audit import note
 from visiona.services.minting import mint_id, mint_secret
+from visiona.services.sessions import noted_ends
 from visiona.services.users import add_account
 from visiona.stores.interfaces import MAX_ROWS, Stores, Tx
 
@@ -216,12 +216,6 @@ async def _end_replaced(stores: Stores, text: str | None, user: User, now: datet
     old = await stores.sessions.get_or_none(hashed, now) if hashed is not None else None
     if old is None:
         return None
-
-    async def also(tx: Tx, ended: Sequence[SessionId]) -> None:
-        for session_id in ended:
-            await note(
-                tx, now, Deed.SESSION_ENDED, by=user, subject=session_id, why="the browser signed in anew"
-            )
-
+    also = noted_ends(now, Deed.SESSION_ENDED, by=user.id, why="the browser signed in anew")
     await stores.sessions.delete(old.id, now, also=also)
     return old.id

@@ -16,6 +16,7 @@ from visiona.domain.users import User, normalised_email
 from visiona.domain.workspaces import Membership, Workspace
 from visiona.services.audit import note
 from visiona.services.minting import mint_id
+from visiona.services.sessions import noted_ends
 from visiona.stores.errors import StoreConflict, StoreUnavailable
 from visiona.stores.interfaces import MAX_ROWS, Stores, Tx
 
@@ -127,7 +128,8 @@ async def disable_user(stores: Stores, user_id: UserId, now: datetime) -> bool:
 
     changed = await stores.write(disable)
     with contextlib.suppress(StoreUnavailable):
-        await stores.sessions.delete_of_user(user_id, now)
+        also = noted_ends(now, Deed.SESSION_ENDED, why="the account was disabled")
+        await stores.sessions.delete_of_user(user_id, now, also=also)
     return changed
 
 
@@ -176,19 +178,27 @@ async def set_password(stores: Stores, user_id: UserId, password_hash: str, now:
 
 
 async def write_ending_sessions(
-    stores: Stores, user_id: UserId, operation: Callable[[Tx], Awaitable[T]], now: datetime
+    stores: Stores,
+    user_id: UserId,
+    operation: Callable[[Tx], Awaitable[T]],
+    now: datetime,
+    by: UserId | None = None,
 ) -> T:
     """As `Stores.write`, of what makes the user's sessions doubtful, wherever those are kept: they are ended.
+
+    Args:
+        by: who does it, where nobody was identified at the edge.
 
     Raises:
         StoreUnavailable: nothing was changed, or at the most sessions were ended.
         Whatever the operation raises.
     """
     # Asked first, so that sessions which cannot be reached stop the whole; and again, for one that began meanwhile.
-    await stores.sessions.delete_of_user(user_id, now)
+    also = noted_ends(now, Deed.SESSION_ENDED, by=by, why="a new password")
+    await stores.sessions.delete_of_user(user_id, now, also=also)
     result = await stores.write(operation)
     try:
-        await stores.sessions.delete_of_user(user_id, now)
+        await stores.sessions.delete_of_user(user_id, now, also=also)
     except StoreUnavailable as error:
         raise StoreUnavailable(
             str(error),

@@ -10,17 +10,15 @@ memory, or told that the session is over (A-12).
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import Any, Protocol
 
 from visiona.domain.ids import SessionId, UserId
 from visiona.domain.notices import Notice
 from visiona.domain.sessions import Identity, PendingLogin, UserSession
 
-if TYPE_CHECKING:
-    from visiona.stores.interfaces import Tx
-
-Also = Callable[["Tx", Sequence[SessionId]], Awaitable[None]]
-"""What is written of sessions that were ended on purpose, whose ids it is given; it is not called where none was."""
+Also = Callable[[Any, Sequence[SessionId]], Awaitable[None]]
+"""What is written of sessions that are ended on purpose: given a transaction (interfaces.Tx, which is made of what
+stands here) and their ids. Not called where none ended."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,6 +160,8 @@ async def _serve(
                 inventory.settled,
                 refusals,
             )
+            web_bound: list[str] = []
+            place = Place(settings.web.public_url, lambda: web_bound[0])
             models = _models(settings, files, key)
             routes = api_routes(
                 stores,
@@ -171,6 +173,7 @@ async def _serve(
                 models=models,
                 snapshots=Snapshots(registry, cameras, sweeper),
                 relay_url=relay_url,
+                base_url=lambda: place.base,
                 settle=access.settle,
             )
             site = build_site(
@@ -187,8 +190,6 @@ async def _serve(
             )
             outside = Outside.from_web(settings.web)
             proxy = Proxy(storage, access, sweeper, outside=outside, cameras=cameras)
-            web_bound: list[str] = []
-            place = Place(settings.web.public_url, lambda: web_bound[0])
             builtin = builtin_transport(site)
             own_provider = await open_provider(
                 settings.oidc,

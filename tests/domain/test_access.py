@@ -37,6 +37,14 @@ def test_the_role_in_a_foreign_workspace_does_not_exist() -> None:
         actor().role_in(FOREIGN)
 
 
+def test_a_role_may_do_what_those_below_it_may() -> None:
+    assert [[one.is_at_least(other) for other in Role] for one in Role] == [
+        [True, False, False],
+        [True, True, False],
+        [True, True, True],
+    ]
+
+
 def test_a_member_may_not_change_what_an_owner_may() -> None:
     actor().need_admin(HOME)
     with pytest.raises(NotAllowed):

@@ -1,10 +1,15 @@
-from visiona.domain.ids import UserId, WorkspaceId
-from visiona.domain.notices import NoticeKind, member_subject, split_member_subject
+from visiona.domain.ids import DeviceId, UserId, WorkspaceId
+from visiona.domain.notices import DeviceMove, NoticeKind, member_subject, split_member_subject
 
 
 def test_the_subject_of_a_removed_member_names_both() -> None:
     subject = member_subject(WorkspaceId("w"), UserId("u"))
     assert split_member_subject(subject) == ("w", "u")
+
+
+def test_the_subject_of_a_moved_device_names_where_and_whose_it_is_now() -> None:
+    move = DeviceMove(DeviceId("d"), WorkspaceId("w"), UserId("u"))
+    assert DeviceMove.of(move.subject) == move
 
 
 def test_the_recorded_words_never_change() -> None:
@@ -15,4 +20,6 @@ def test_the_recorded_words_never_change() -> None:
         "device_deleted",
         "user_disabled",
         "member_removed",
+        "member_changed",
+        "device_moved",
     }

@@ -188,12 +188,12 @@ async def test_a_token_is_still_good_until_it_is_not(autojump_clock: Clock) -> N
     court = Court()
     paired = await court.device()
     newcomer = Newcomer(b"", paired.token, None, None)
-    assert await court.admission.is_still_good(newcomer)
+    assert await court.admission.session_now_or_none(newcomer) is not None
     now = clock.now()
     await court.stores.write(lambda tx: tx.session_tokens.revoke(TokenId(paired.token_id), now))
-    assert not await court.admission.is_still_good(newcomer)
+    assert await court.admission.session_now_or_none(newcomer) is None
     court.stores.is_down = True
-    assert not await court.admission.is_still_good(newcomer)
+    assert await court.admission.session_now_or_none(newcomer) is None
 
 
 async def test_while_stopping_not_even_the_token_is_looked_at(autojump_clock: Clock) -> None:

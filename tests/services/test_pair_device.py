@@ -8,6 +8,7 @@ from visiona.domain.ids import WorkspaceId
 from visiona.domain.notices import NoticeKind
 from visiona.domain.pairing import PAIRING_TOKEN_TTL
 from visiona.domain.tokens import TokenKind, token_hash
+from visiona.domain.workspaces import Membership
 from visiona.services.exchange_token import exchange
 from visiona.services.identify import RevokedToken, identify_session_token
 from visiona.services.pair_device import create_pairing_token, list_pairing_tokens, revoke_pairing_token
@@ -33,13 +34,14 @@ async def test_an_admin_makes_tokens_for_a_shared_workspace_and_a_member_does_no
     stores: Stores, home: Home
 ) -> None:
     shared = a_workspace()
-    await put(stores, shared)
-    admin = replace(home.actor, workspaces={**home.actor.workspaces, shared.id: Role.ADMIN})
-    made = await create_pairing_token(stores, admin, NOW, workspace_id=shared.id, name=" Gate ")
+    await put(stores, shared, Membership(shared.id, home.user.id, Role.ADMIN, NOW))
+    made = await create_pairing_token(stores, home.actor, NOW, workspace_id=shared.id, name=" Gate ")
     assert (made.token.workspace_id, made.token.name) == (shared.id, "Gate")
-    member = replace(home.actor, workspaces={**home.actor.workspaces, shared.id: Role.MEMBER})
+    await stores.write(lambda tx: tx.workspaces.set_role(shared.id, home.user.id, Role.MEMBER))
+    # What the caller was a moment ago counts for nothing.
+    admin = replace(home.actor, workspaces={**home.actor.workspaces, shared.id: Role.ADMIN})
     with pytest.raises(NotAllowed):
-        await create_pairing_token(stores, member, NOW, workspace_id=shared.id)
+        await create_pairing_token(stores, admin, NOW, workspace_id=shared.id)
     with pytest.raises(NotFound):
         await create_pairing_token(stores, home.actor, NOW, workspace_id=WorkspaceId("foreign"))
 

@@ -90,6 +90,21 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("PUT", "/storage/<key>"): _prepared(DATABASE),
     ("GET", "/api/live"): _nothing("what happens in this process, as it happens"),
     ("GET", "/api/workspaces"): _DATABASE,
+    ("GET", "/api/workspaces/<workspace_id>"): _DATABASE,
+    ("PATCH", "/api/workspaces/<workspace_id>"): Need(frozenset({DATABASE}), {"name": "Lab"}),
+    ("DELETE", "/api/workspaces/<workspace_id>"): _DATABASE,
+    ("GET", "/api/workspaces/<workspace_id>/members"): _DATABASE,
+    ("POST", "/api/workspaces/<workspace_id>/members"): Need(frozenset({DATABASE}), {"email": "a@b.c"}),
+    ("PATCH", "/api/workspaces/<workspace_id>/members/<user_id>"): Need(
+        frozenset({DATABASE}), {"role": "admin"}
+    ),
+    ("DELETE", "/api/workspaces/<workspace_id>/members/<user_id>"): _DATABASE,
+    ("GET", "/api/workspaces/<workspace_id>/invitations"): _DATABASE,
+    ("DELETE", "/api/workspaces/<workspace_id>/invitations/<invitation_id>"): _DATABASE,
+    ("POST", "/api/invitations/accept"): Need(frozenset({DATABASE}), {"token": "vAi_" + "0" * 64}),
+    ("POST", "/api/devices/<device_id>/transfer"): Need(
+        frozenset({DATABASE}), {"workspace_id": "01a1ff8a-2ec5-7eb4-a538-dda8dbd9fb3f"}
+    ),
     ("GET", "/api/audit"): _DATABASE,
     ("GET", "/api/audit/export"): _DATABASE,
     ("GET", "/idp/.well-known/openid-configuration"): _PROVIDERS_OWN,
@@ -105,4 +120,6 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("POST", "/idp/first/<text>"): _DATABASE,
     ("GET", "/idp/link/<text>"): _DATABASE,
     ("POST", "/idp/link/<text>"): _DATABASE,
+    # At the end: whoever did it is asked for anew, for their workspaces are others now.
+    ("POST", "/api/workspaces"): Need(frozenset({DATABASE}), {"name": "Lab"}),
 }

@@ -2,10 +2,12 @@
 
 from typing import is_typeddict
 
-from visiona.web import shapes
+from visiona.web import shapes, workspace_shapes
 from visiona.web.json_schema import Schemas
 
-SHAPES = [kind for kind in vars(shapes).values() if is_typeddict(kind)]
+SHAPES = [
+    kind for module in (shapes, workspace_shapes) for kind in vars(module).values() if is_typeddict(kind)
+]
 
 
 def test_each_shape_has_a_schema_and_a_sentence() -> None:

@@ -228,6 +228,7 @@ class World:
                 models=self.models,
                 snapshots=self.snapshots,
                 relay_url=RELAY_URL,
+                base_url=lambda: place.base,
                 settle=self._settle,
                 now=self.now,
             )

@@ -23,6 +23,11 @@ class Role(Enum):
     ADMIN = "admin"
     OWNER = "owner"
 
+    def is_at_least(self, other: "Role") -> bool:
+        """Whether it may do whatever the other may."""
+        ranks = list(Role)
+        return ranks.index(self) >= ranks.index(other)
+
 
 class Scope(Enum):
     """What a personal access token may be used for. A person's session has all of them."""

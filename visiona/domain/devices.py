@@ -126,6 +126,7 @@ class EventKind(Enum):
     CONNECTED = "connected"
     DISCONNECTED = "disconnected"
     RENAMED = "renamed"
+    MOVED = "moved"
     UNPAIRED = "unpaired"
     ALARM = "alarm"
 

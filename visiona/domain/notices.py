@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
-from visiona.domain.ids import UserId, WorkspaceId
+from visiona.domain.ids import DeviceId, UserId, WorkspaceId
 
 
 class NoticeKind(Enum):
@@ -20,6 +20,8 @@ class NoticeKind(Enum):
     DEVICE_DELETED = "device_deleted"  # [device id]
     USER_DISABLED = "user_disabled"  # [user id]
     MEMBER_REMOVED = "member_removed"  # [workspace id/user id]
+    MEMBER_CHANGED = "member_changed"  # joined, or of another role [workspace id/user id]
+    DEVICE_MOVED = "device_moved"  # [device id/workspace id/user id: where and whose it is now]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +34,28 @@ class Notice:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class DeviceMove:
+    """What a DEVICE_MOVED notice says: where the device is now, and whose it is."""
+
+    device_id: DeviceId
+    workspace_id: WorkspaceId
+    user_id: UserId
+
+    @property
+    def subject(self) -> str:
+        """The notice's."""
+        return f"{self.device_id}/{self.workspace_id}/{self.user_id}"
+
+    @classmethod
+    def of(cls, subject: str) -> "DeviceMove":
+        """The other way round."""
+        device_id, workspace_id, user_id = subject.split("/")
+        return cls(DeviceId(device_id), WorkspaceId(workspace_id), UserId(user_id))
+
+
 def member_subject(workspace_id: WorkspaceId, user_id: UserId) -> str:
-    """The subject of a MEMBER_REMOVED notice."""
+    """The subject of a MEMBER_REMOVED or MEMBER_CHANGED notice."""
     return f"{workspace_id}/{user_id}"
 
 

@@ -117,9 +117,10 @@ class Admission:
             return verdict
         return self._refuse(hashed, key, verdict, newcomer, address)
 
-    async def is_still_good(self, newcomer: Newcomer) -> bool:
-        """Asks the store once more, for a token that was good a moment ago."""
-        return isinstance(await self._identify(newcomer.token), TunnelSession)
+    async def session_now_or_none(self, newcomer: Newcomer) -> TunnelSession | None:
+        """Asks the store once more, for a token that was good a moment ago: whose device it is may be otherwise too."""
+        found = await self._identify(newcomer.token)
+        return found if isinstance(found, TunnelSession) else None
 
     async def _identify(self, token: str) -> TunnelSession | SessionRefusal | Refusal:
         try:

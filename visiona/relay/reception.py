@@ -178,9 +178,11 @@ class Reception:
             while cuts != self._registry.cut_count:
                 # Something was revoked after the token was checked, and its tunnel was not there to be cut.
                 cuts = self._registry.cut_count
-                if not await self._admission.is_still_good(newcomer):
+                now = await self._admission.session_now_or_none(newcomer)
+                if now is None:
                     await pipe.aclose()
                     return
+                verdict = now
             self._admit(arrival, newcomer, verdict)
 
     def _admit(self, arrival: Arrival, newcomer: Newcomer, session: TunnelSession) -> None:

@@ -7,11 +7,13 @@ between; what the replaced one still reports is recognised by its generation and
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
 from visiona.domain.causes import Cause
 from visiona.domain.ids import DeviceId, TokenId, UserId, WorkspaceId
+from visiona.domain.notices import DeviceMove
 from visiona.relay.calls import LiveCalls
 from visiona.services import clock
 from visiona.services.identify import TunnelSession
@@ -74,6 +76,7 @@ class LiveTunnel:
         "connected_at",
         "generation",
         "instance",
+        "moved_at",
         "peer_address",
         "session",
         "tunnel",
@@ -96,6 +99,7 @@ class LiveTunnel:
         self.peer_address = peer_address
         self.agent_version = agent_version
         self.instance = instance
+        self.moved_at = connected_at
 
     @property
     def device_id(self) -> DeviceId:
@@ -252,6 +256,19 @@ class Registry:
             live.device_id for live in self.all() if live.session.workspace_id == workspace_id
         )
         return Cut(sockets=self.calls.cut_user_on(user_id, devices, cause.value))
+
+    def move_device(self, move: DeviceMove, at: datetime) -> Cut:
+        """A device is somebody else's now; ends what runs over it, for some of those lost it. Its tunnel stays.
+
+        Args:
+            at: when; what was before the last one that is known here changes nothing.
+        """
+        self.cut_count += 1
+        live = self._live.get(move.device_id)
+        if live is not None and at >= live.moved_at:
+            live.moved_at = at
+            live.session = replace(live.session, workspace_id=move.workspace_id, user_id=move.user_id)
+        return Cut(sockets=self.calls.cut_device(move.device_id, Cause.REVOKED.value))
 
     def say_goodbye(self, grace_seconds: float = 0.0) -> int:
         """Retires every tunnel, because the server stops; says how many."""

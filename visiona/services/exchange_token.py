@@ -132,7 +132,12 @@ class _Attempt:
         if self.claims.serial_number is None:
             return None
         known = await tx.devices.by_serial_or_none(token.workspace_id, self.claims.serial_number)
-        return await _held_or_none(tx, known.id) if known is not None else None
+        if known is None:
+            return None
+        held = await _held_or_none(tx, known.id)
+        if held is not None and held.workspace_id != token.workspace_id:
+            raise OvertakenError
+        return held
 
     async def _device(self, tx: Tx, token: PairingToken, known: Device | None) -> DeviceId:
         """The known device, paired again, or a new one."""
@@ -172,7 +177,7 @@ class _Attempt:
         if not may_replay(token, self.replay_hash, self.now) or token.device_id is None:
             raise _refusal(token, self.now)
         device = await _held_or_none(tx, token.device_id)
-        if device is None:
+        if device is None or device.workspace_id != token.workspace_id:
             raise _refusal(token, self.now)
         await self._end(tx, await tx.session_tokens.revoke_of_pairing_token(token.id, self.now))
         return device.id

@@ -79,9 +79,15 @@ async def identify_session_token(stores: Stores, text: str, now: datetime) -> Tu
 async def _session_of(tx: Tx, token: SessionToken) -> TunnelSession | RevokedToken:
     device = await tx.devices.get_or_none(token.device_id)
     user = await tx.users.get_or_none(token.user_id)
-    if device is None or device.deleted_at is not None or user is None or user.disabled_at is not None:
+    if device is None or device.deleted_at is not None or user is None:
         return RevokedToken()
-    return TunnelSession(token.id, token.user_id, token.workspace_id, token.device_id, token.expires_at)
+    # A device stays with its workspace when whoever paired it goes, also if their account is disabled afterwards.
+    if (
+        user.disabled_at is not None
+        and await tx.workspaces.role_or_none(device.workspace_id, user.id) is not None
+    ):
+        return RevokedToken()
+    return TunnelSession(token.id, token.user_id, device.workspace_id, token.device_id, token.expires_at)
 
 
 async def identify_program(stores: Stores, text: str, now: datetime) -> Actor:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from visiona.domain import labels
-from visiona.domain.access import Actor
+from visiona.domain.access import Actor, Role
 from visiona.domain.audit import Deed
 from visiona.domain.errors import NotFound, TooMany
 from visiona.domain.ids import DeviceId, TokenId, UserId, WorkspaceId, is_uuid
@@ -17,6 +17,7 @@ from visiona.domain.pairing import MAX_LIVE_PER_USER, PAIRING_TOKEN_TTL, Pairing
 from visiona.domain.tokens import SessionToken, TokenKind, token_hash, token_prefix
 from visiona.services.audit import note
 from visiona.services.minting import mint_id, mint_token
+from visiona.services.workspaces import held_workspace
 from visiona.stores.interfaces import MAX_ROWS, Stores, Tx
 
 
@@ -63,7 +64,6 @@ async def create_pairing_token(
         TooMany: ten tokens of the user wait to be used.
     """
     workspace = workspace_id or actor.personal_workspace
-    actor.need_admin(workspace)
     text = mint_token(TokenKind.PAIRING)
     token = PairingToken(
         id=TokenId(mint_id(now)),
@@ -78,6 +78,7 @@ async def create_pairing_token(
 
     async def add(tx: Tx) -> None:
         await tx.users.lock_or_none(actor.user_id)
+        await held_workspace(tx, actor, workspace, Role.ADMIN)
         if await tx.pairing_tokens.count_live(actor.user_id, now) >= MAX_LIVE_PER_USER:
             raise TooMany(
                 f"{MAX_LIVE_PER_USER} pairing tokens wait to be used; use or revoke one",

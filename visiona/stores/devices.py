@@ -75,6 +75,12 @@ class DeviceStore(Protocol):
         """It was paired again; what is None stays as it was."""
         ...
 
+    async def move(
+        self, device_id: DeviceId, workspace_id: WorkspaceId, user_id: UserId, at: datetime
+    ) -> bool:
+        """It belongs there, and to this user. Raises StoreConflict(about="serial_number" | "reference")."""
+        ...
+
     async def note_sightings(self, sightings: Sequence[Sighting]) -> None:
         """Their tunnels came up and ended, in this order. Which of two tunnels is the later one is for the caller to
         know, not for the clock. What is said of a device that is not there changes nothing.

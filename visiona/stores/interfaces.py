@@ -14,7 +14,7 @@ may be otherwise a statement later. An operation that decides by what it read do
 - it trusts a promise of the schema, and whoever runs it begins anew after the StoreConflict (services/afresh.py).
 
 Nobody may wait in a circle, so rows are changed and held in this order, those of one kind by their ids: the first
-administrator's turn, users, workspaces, models, devices, pairing tokens, session tokens, one-time links, people's sessions,
+administrator's turn, users, workspaces, invitations, models, devices, pairing tokens, session tokens, one-time links, people's sessions,
 sign-ins under way, events, audit entries, notices. Housekeeping waits for nobody: it leaves out what is held.
 
 Every call may raise StoreUnavailable, before or after which nothing was changed; or all of it, where the error says that
@@ -117,6 +117,10 @@ class WorkspaceStore(Protocol):
 
     async def members(self, workspace_id: WorkspaceId, limit: int) -> list[Membership]:
         """The oldest membership first."""
+        ...
+
+    async def people(self, workspace_id: WorkspaceId, limit: int) -> list[tuple[Membership, User]]:
+        """As `members`, with who they are."""
         ...
 
     async def set_role(self, workspace_id: WorkspaceId, user_id: UserId, role: Role) -> bool: ...

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Protocol
 
-from visiona.domain.ids import DeviceId, TokenId, UserId
+from visiona.domain.ids import DeviceId, TokenId, UserId, WorkspaceId
 from visiona.domain.pairing import PairingToken
 from visiona.domain.tokens import AccessToken, SessionToken
 
@@ -70,6 +70,12 @@ class PairingTokenStore(Protocol):
         """All that were exchanged for the device; says how many were not revoked before."""
         ...
 
+    async def revoke_of_workspace(
+        self, workspace_id: WorkspaceId, at: datetime, user_id: UserId | None = None
+    ) -> int:
+        """All of the workspace, or those that this user made for it, that were neither used nor revoked; how many."""
+        ...
+
     async def purge(self, ended_before: datetime, limit: int) -> int:
         """Forgets tokens that expired before; says how many."""
         ...
@@ -94,6 +100,10 @@ class SessionTokenStore(Protocol):
 
     async def revoke_of_device(self, device_id: DeviceId, at: datetime) -> list[TokenId]:
         """All that are not revoked yet; says which."""
+        ...
+
+    async def move_of_device(self, device_id: DeviceId, workspace_id: WorkspaceId, user_id: UserId) -> None:
+        """All of the device belong there, and to this user, from now on."""
         ...
 
     async def revoke_of_pairing_token(self, pairing_token_id: TokenId, at: datetime) -> list[TokenId]: ...

@@ -169,9 +169,9 @@ def _touches(notice: Notice, actor: Actor) -> bool:
             return notice.subject == actor.credential_id
         case NoticeKind.USER_DISABLED:
             return notice.subject == actor.user_id
-        case NoticeKind.MEMBER_REMOVED:
+        case NoticeKind.MEMBER_REMOVED | NoticeKind.MEMBER_CHANGED:
             return split_member_subject(notice.subject)[1] == actor.user_id
-        case NoticeKind.SESSION_TOKEN_REVOKED | NoticeKind.DEVICE_DELETED:
+        case NoticeKind.SESSION_TOKEN_REVOKED | NoticeKind.DEVICE_DELETED | NoticeKind.DEVICE_MOVED:
             return False
 
 

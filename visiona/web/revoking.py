@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from visiona.domain.ids import DeviceId, SessionId, TokenId, UserId
-from visiona.domain.notices import Notice, NoticeKind, split_member_subject
+from visiona.domain.notices import DeviceMove, Notice, NoticeKind, split_member_subject
 from visiona.relay.registry import Cut, Registry
 from visiona.web.callers import Callers
 
@@ -21,9 +21,9 @@ class Revoking:
         self._registry = registry
         self._now = now
 
-    def at_once(self, kind: NoticeKind, subject: str) -> Cut:
-        """Does now what the notice that was just committed will say."""
-        return self.apply(Notice(0, kind, subject, self._now()))
+    def at_once(self, kind: NoticeKind, subject: str, at: datetime | None = None) -> Cut:
+        """Does now what the notice that was just committed will say; `at` is its moment, where that matters."""
+        return self.apply(Notice(0, kind, subject, at or self._now()))
 
     def apply(self, notice: Notice) -> Cut:
         """Forgets and cuts; says how much was cut."""
@@ -41,3 +41,9 @@ class Revoking:
                 return self._registry.cut_user(UserId(notice.subject))
             case NoticeKind.MEMBER_REMOVED:
                 return self._registry.cut_workspace_member(*split_member_subject(notice.subject))
+            case NoticeKind.MEMBER_CHANGED:
+                return Cut(
+                    sockets=self._registry.calls.cut_overviews(split_member_subject(notice.subject)[1])
+                )
+            case NoticeKind.DEVICE_MOVED:
+                return self._registry.move_device(DeviceMove.of(notice.subject), notice.at)

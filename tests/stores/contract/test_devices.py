@@ -202,3 +202,39 @@ async def test_what_is_gone_cannot_be_changed(stores: Stores, home: Home, is_del
     assert not await stores.write(lambda tx: tx.devices.set_accelerators(device_id, LATER, [], None))
     assert await stores.read(lambda tx: tx.devices.list_all(10)) == []
     assert await stores.read(lambda tx: tx.devices.count_in([home.workspace.id])) == 0
+
+
+async def test_a_device_moves_with_all_that_is_known_of_it(stores: Stores, home: Home) -> None:
+    bob = await a_home(stores, "bob@example.com")
+    device = replace(home.device(serial_number="S1"), tags=("a",), last_seen_at=NOW)
+    await put(stores, device)
+    to = device.id, bob.workspace.id, bob.user.id, LATER
+    assert await stores.write(lambda tx: tx.devices.move(*to))
+    moved = replace(device, workspace_id=bob.workspace.id, user_id=bob.user.id, updated_at=LATER)
+    assert await found(stores, device.id) == moved
+    assert await stores.read(lambda tx: tx.devices.list_in([home.workspace.id], 10)) == []
+    assert await stores.read(lambda tx: tx.devices.list_in([bob.workspace.id], 10)) == [moved]
+    assert await stores.write(lambda tx: tx.devices.move(*to))
+    await stores.write(lambda tx: tx.devices.delete(device.id, LATER))
+    assert not await stores.write(lambda tx: tx.devices.move(*to))
+
+
+async def test_a_device_does_not_move_where_its_serial_number_is(stores: Stores, home: Home) -> None:
+    bob = await a_home(stores, "bob@example.com")
+    device, same = home.device(serial_number="S1"), bob.device(serial_number="S1")
+    await put(stores, device, same)
+    to = device.id, bob.workspace.id, bob.user.id, LATER
+    with pytest.raises(StoreConflict) as caught:
+        await stores.write(lambda tx: tx.devices.move(*to))
+    assert caught.value.about == "serial_number"
+    await stores.write(lambda tx: tx.devices.delete(same.id, NOW))
+    assert await stores.write(lambda tx: tx.devices.move(*to))
+
+
+async def test_a_device_moves_to_what_exists(stores: Stores, home: Home) -> None:
+    device = home.device()
+    await put(stores, device)
+    for to in ((WorkspaceId("none"), home.user.id), (home.workspace.id, UserId("none"))):
+        with pytest.raises(StoreConflict) as caught:
+            await stores.write(lambda tx, to=to: tx.devices.move(device.id, *to, LATER))
+        assert caught.value.about == "reference"

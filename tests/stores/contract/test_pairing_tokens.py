@@ -131,3 +131,28 @@ async def test_old_ones_are_forgotten_and_sessions_made_from_them_live_on(stores
     assert await stores.read(lambda tx: tx.pairing_tokens.by_hash_or_none(old.hash)) is None
     found = await stores.read(lambda tx: tx.session_tokens.get_or_none(session.id))
     assert found == replace(session, pairing_token_id=None)
+
+
+@pytest.mark.parametrize("of_one_user", [False, True])
+async def test_what_waits_for_a_workspace_is_revoked_whole_or_of_one_user(
+    stores: Stores, home: Home, of_one_user: bool
+) -> None:
+    bob = await a_home(stores, "bob@example.com")
+    mine, used, gone = home.pairing_token(), home.pairing_token(), home.pairing_token()
+    his = replace(bob.pairing_token(), workspace_id=home.workspace.id)
+    elsewhere = bob.pairing_token()
+    await put(stores, mine, used, gone, his, elsewhere)
+    await stores.write(lambda tx: tx.pairing_tokens.consume(used.hash, NOW, None))
+    await stores.write(lambda tx: tx.pairing_tokens.revoke(gone.id, NOW))
+    user_id = home.user.id if of_one_user else None
+    revoke = home.workspace.id, LATER, user_id
+    assert await stores.write(lambda tx: tx.pairing_tokens.revoke_of_workspace(*revoke)) == 2 - of_one_user
+    assert await stores.write(lambda tx: tx.pairing_tokens.revoke_of_workspace(*revoke)) == 0
+    tokens = [
+        await stores.read(lambda tx, t=t: tx.pairing_tokens.get_or_none(t.id)) for t in (mine, used, gone)
+    ]
+    assert [token.revoked_at for token in tokens if token is not None] == [LATER, None, NOW]
+    others = [
+        await stores.read(lambda tx, t=t: tx.pairing_tokens.get_or_none(t.id)) for t in (his, elsewhere)
+    ]
+    assert [each.revoked_at for each in others if each is not None] == [None if of_one_user else LATER, None]

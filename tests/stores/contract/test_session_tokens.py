@@ -106,3 +106,14 @@ async def test_old_ones_are_forgotten_in_batches(stores: Stores, home: Home) -> 
     assert await stores.write(lambda tx: tx.session_tokens.purge(young.expires_at, 2)) == 2
     assert await stores.write(lambda tx: tx.session_tokens.purge(young.expires_at, 2)) == 1
     assert await stores.read(lambda tx: tx.session_tokens.list_of_device(device.id, 10)) == [young]
+
+
+async def test_those_of_a_device_move_with_it(stores: Stores, home: Home) -> None:
+    bob = await a_home(stores, "bob@example.com")
+    device, other = home.device(), home.device()
+    token, stays = home.session_token(device), home.session_token(other)
+    await put(stores, device, other, token, stays)
+    await stores.write(lambda tx: tx.session_tokens.move_of_device(device.id, bob.workspace.id, bob.user.id))
+    found = await stores.read(lambda tx: tx.session_tokens.by_hash_or_none(token.hash))
+    assert found == replace(token, workspace_id=bob.workspace.id, user_id=bob.user.id)
+    assert await stores.read(lambda tx: tx.session_tokens.by_hash_or_none(stays.hash)) == stays

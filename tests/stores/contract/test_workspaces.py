@@ -83,6 +83,18 @@ async def test_members_come_and_go(stores: Stores, home: Home) -> None:
     assert await stores.read(lambda tx: tx.workspaces.role_or_none(home.workspace.id, bob.id)) is None
 
 
+async def test_the_people_of_a_workspace_are_its_members_with_who_they_are(
+    stores: Stores, home: Home
+) -> None:
+    bob = a_user("bob@example.com")
+    await put(stores, bob, Membership(home.workspace.id, bob.id, Role.MEMBER, LATER))
+    people = await stores.read(lambda tx: tx.workspaces.people(home.workspace.id, 10))
+    members = await stores.read(lambda tx: tx.workspaces.members(home.workspace.id, 10))
+    assert people == list(zip(members, (home.user, bob), strict=True))
+    assert await stores.read(lambda tx: tx.workspaces.people(home.workspace.id, 1)) == people[:1]
+    assert await stores.read(lambda tx: tx.workspaces.people(NONE, 10)) == []
+
+
 async def test_a_user_is_a_member_once(stores: Stores, home: Home) -> None:
     with pytest.raises(StoreConflict) as caught:
         await put(stores, Membership(home.workspace.id, home.user.id, Role.MEMBER, NOW))

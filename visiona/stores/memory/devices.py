@@ -83,6 +83,21 @@ class MemoryDevices:
         self._devices.put(device_id, paired)
         return True
 
+    async def move(
+        self, device_id: DeviceId, workspace_id: WorkspaceId, user_id: UserId, at: datetime
+    ) -> bool:
+        device = self._live_or_none(device_id)
+        if device is None:
+            return False
+        self._state.need_workspace(workspace_id)
+        self._state.need_user(user_id)
+        if device.serial_number is not None:
+            same = await self.by_serial_or_none(workspace_id, device.serial_number)
+            need_new(same in {None, device}, "serial_number")
+        moved = replace(device, workspace_id=workspace_id, user_id=user_id, updated_at=at)
+        self._devices.put(device_id, moved)
+        return True
+
     async def note_sightings(self, sightings: Sequence[Sighting]) -> None:
         for seen in sightings:
             device = self._live_or_none(seen.device_id)

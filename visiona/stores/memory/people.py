@@ -115,6 +115,10 @@ class MemoryWorkspaces:
         found = [each for each in self._memberships.rows() if each.workspace_id == workspace_id]
         return sorted(found, key=lambda each: (each.created_at, each.user_id))[:limit]
 
+    async def people(self, workspace_id: WorkspaceId, limit: int) -> list[tuple[Membership, User]]:
+        found = await self.members(workspace_id, limit)
+        return [(each, user) for each in found if (user := self._state.users.get(each.user_id)) is not None]
+
     async def set_role(self, workspace_id: WorkspaceId, user_id: UserId, role: Role) -> bool:
         membership = self._memberships.get((workspace_id, user_id))
         if membership is None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from visiona.domain.ids import DeviceId, TokenId, UserId
+from visiona.domain.ids import DeviceId, TokenId, UserId, WorkspaceId
 from visiona.domain.pairing import PAIRING_TOKEN_TTL, PairingToken, Redeemable, judge
 from visiona.domain.tokens import SESSION_TOKEN_TTL, AccessToken, SessionToken
 from visiona.stores.memory.state import State, need_new, need_ttl
@@ -121,6 +121,18 @@ class MemoryPairingTokens:
         found = [token.id for token in self._tokens.rows() if token.device_id == device_id]
         return sum([await self.revoke(token_id, at) for token_id in found])
 
+    async def revoke_of_workspace(
+        self, workspace_id: WorkspaceId, at: datetime, user_id: UserId | None = None
+    ) -> int:
+        found = [
+            token.id
+            for token in self._tokens.rows()
+            if token.workspace_id == workspace_id
+            and token.used_at is None
+            and user_id in {None, token.user_id}
+        ]
+        return sum([await self.revoke(token_id, at) for token_id in found])
+
     async def purge(self, ended_before: datetime, limit: int) -> int:
         ended = [token for token in self._tokens.rows() if token.expires_at < ended_before][:limit]
         gone = {token.id for token in ended}
@@ -167,6 +179,12 @@ class MemorySessionTokens:
     async def revoke_of_device(self, device_id: DeviceId, at: datetime) -> list[TokenId]:
         found = [token.id for token in self._tokens.rows() if token.device_id == device_id]
         return [token_id for token_id in found if await self.revoke(token_id, at)]
+
+    async def move_of_device(self, device_id: DeviceId, workspace_id: WorkspaceId, user_id: UserId) -> None:
+        self._state.need_workspace(workspace_id)
+        self._state.need_user(user_id)
+        for token in [token for token in self._tokens.rows() if token.device_id == device_id]:
+            self._tokens.put(token.id, replace(token, workspace_id=workspace_id, user_id=user_id))
 
     async def revoke_of_pairing_token(self, pairing_token_id: TokenId, at: datetime) -> list[TokenId]:
         found = [token.id for token in self._tokens.rows() if token.pairing_token_id == pairing_token_id]

@@ -126,6 +126,13 @@ class SqlDevices:
         )
         return changed == 1
 
+    async def move(
+        self, device_id: DeviceId, workspace_id: WorkspaceId, user_id: UserId, at: datetime
+    ) -> bool:
+        sql = """UPDATE devices SET workspace_id = $2, user_id = $3, updated_at = $4
+            WHERE id = $1 AND deleted_at IS NULL"""
+        return await self._tx.execute(sql, device_id, workspace_id, user_id, to_micros(at)) == 1
+
     async def note_sightings(self, sightings: Sequence[Sighting]) -> None:
         sql = """UPDATE devices SET last_seen_at = $2, last_connected_at = coalesce($3, last_connected_at),
             offline_cause = $4, offline_detail = $5, agent_version = coalesce($6, agent_version),

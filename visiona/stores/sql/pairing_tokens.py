@@ -78,6 +78,15 @@ class SqlPairingTokens:
         sql = "UPDATE pairing_tokens SET revoked_at = $2 WHERE device_id = $1 AND revoked_at IS NULL"
         return await self._tx.execute(sql, device_id, to_micros(at))
 
+    async def revoke_of_workspace(
+        self, workspace_id: WorkspaceId, at: datetime, user_id: UserId | None = None
+    ) -> int:
+        sql = """UPDATE pairing_tokens SET revoked_at = $2
+            WHERE workspace_id = $1 AND used_at IS NULL AND revoked_at IS NULL"""
+        if user_id is None:
+            return await self._tx.execute(sql, workspace_id, to_micros(at))
+        return await self._tx.execute(f"{sql} AND user_id = $3", workspace_id, to_micros(at), user_id)
+
     async def purge(self, ended_before: datetime, limit: int) -> int:
         sql = """DELETE FROM pairing_tokens WHERE token_hash IN
             (SELECT token_hash FROM pairing_tokens WHERE expires_at < $1 LIMIT $2 @what_is_free@)"""

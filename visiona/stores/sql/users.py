@@ -32,18 +32,18 @@ class SqlUsers:
 
     async def get_or_none(self, user_id: UserId) -> User | None:
         row = await self._tx.fetch_one(f"SELECT {_COLUMNS} FROM users WHERE id = $1", user_id)
-        return _user(row) if row is not None else None
+        return user_of(row) if row is not None else None
 
     async def lock_or_none(self, user_id: UserId) -> User | None:
         sql = f"SELECT {_COLUMNS} FROM users WHERE id = $1 @for_update@"
         row = await self._tx.fetch_one(sql, user_id)
-        return _user(row) if row is not None else None
+        return user_of(row) if row is not None else None
 
     async def by_email_or_none(self, email: str) -> User | None:
         row = await self._tx.fetch_one(
             f"SELECT {_COLUMNS} FROM users WHERE lower(email) = lower($1 @bytewise@)", email
         )
-        return _user(row) if row is not None else None
+        return user_of(row) if row is not None else None
 
     async def list_all(self, limit: int, after_email: str = "") -> list[User]:
         rows = await self._tx.fetch_all(
@@ -51,7 +51,7 @@ class SqlUsers:
             after_email,
             limit,
         )
-        return [_user(row) for row in rows]
+        return [user_of(row) for row in rows]
 
     async def set_disabled(self, user_id: UserId, at: datetime | None) -> bool:
         if at is None:
@@ -69,7 +69,8 @@ class SqlUsers:
         return await self._tx.fetch_one(sql) is not None
 
 
-def _user(row: Row) -> User:
+def user_of(row: Row) -> User:
+    """The account in a row of all columns, in their order."""
     user_id, email, name, password_hash, is_admin, created_at, disabled_at = row
     return User(
         UserId(user_id),

@@ -4,9 +4,11 @@ from datetime import datetime
 
 from visiona.domain.access import Role
 from visiona.domain.ids import UserId, WorkspaceId
+from visiona.domain.users import User
 from visiona.domain.workspaces import Membership, Workspace
 from visiona.stores.sql.columns import to_micros, to_micros_or_none, to_moment, to_moment_or_none
 from visiona.stores.sql.engine import Row, SqlTransaction
+from visiona.stores.sql.users import user_of
 
 _COLUMNS = "id, name, personal_of, created_at, updated_at, deleted_at"
 
@@ -84,10 +86,18 @@ class SqlWorkspaces:
             workspace_id,
             limit,
         )
-        return [
-            Membership(WorkspaceId(workspace), UserId(user), Role(role), to_moment(created_at))
-            for workspace, user, role, created_at in rows
-        ]
+        return [_membership(row) for row in rows]
+
+    async def people(self, workspace_id: WorkspaceId, limit: int) -> list[tuple[Membership, User]]:
+        rows = await self._tx.fetch_all(
+            """SELECT m.workspace_id, m.user_id, m.role, m.created_at,
+            u.id, u.email, u.name, u.password_hash, u.is_admin, u.created_at, u.disabled_at
+            FROM memberships m JOIN users u ON u.id = m.user_id
+            WHERE m.workspace_id = $1 ORDER BY m.created_at, m.user_id LIMIT $2""",
+            workspace_id,
+            limit,
+        )
+        return [(_membership(row[:4]), user_of(row[4:])) for row in rows]
 
     async def set_role(self, workspace_id: WorkspaceId, user_id: UserId, role: Role) -> bool:
         sql = "UPDATE memberships SET role = $3 WHERE workspace_id = $1 AND user_id = $2"
@@ -96,6 +106,11 @@ class SqlWorkspaces:
     async def remove_member(self, workspace_id: WorkspaceId, user_id: UserId) -> bool:
         sql = "DELETE FROM memberships WHERE workspace_id = $1 AND user_id = $2"
         return await self._tx.execute(sql, workspace_id, user_id) == 1
+
+
+def _membership(row: Row) -> Membership:
+    workspace_id, user_id, role, created_at = row
+    return Membership(WorkspaceId(workspace_id), UserId(user_id), Role(role), to_moment(created_at))
 
 
 def _workspace(row: Row) -> Workspace:

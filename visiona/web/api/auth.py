@@ -6,8 +6,8 @@ from datetime import datetime
 from quart import Blueprint, Response
 
 from visiona.domain.errors import Gone
-from visiona.services.list_workspaces import list_workspaces
 from visiona.services.sessions import current_session_or_none
+from visiona.services.workspaces import list_workspaces
 from visiona.stores.interfaces import Stores
 from visiona.web.answers import moment, ok, without_nothing
 from visiona.web.api.sessions import session_limits

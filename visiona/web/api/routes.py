@@ -14,8 +14,10 @@ from visiona.web.api.auth import auth_routes
 from visiona.web.api.cameras import camera_routes
 from visiona.web.api.devices import Settle, at_once, device_routes
 from visiona.web.api.health import health_routes
+from visiona.web.api.invitations import invitation_routes
 from visiona.web.api.live import live_routes
 from visiona.web.api.models import ModelParts, model_routes
+from visiona.web.api.moving import moving_routes
 from visiona.web.api.pairing import pairing_routes
 from visiona.web.api.sessions import session_routes
 from visiona.web.api.tokens import token_routes
@@ -38,6 +40,7 @@ def api_routes(
     models: ModelParts,
     snapshots: Snapshots,
     relay_url: str,
+    base_url: Callable[[], str],
     settle: Settle = at_once,
     now: Callable[[], datetime] = wall_clock,
 ) -> list[Blueprint]:
@@ -50,9 +53,11 @@ def api_routes(
         pairing_routes(stores, registry, revoking, limits, feed, relay_url, now),
         device_routes(stores, registry, revoking, settle, feed, now),
         camera_routes(stores, registry, snapshots, now),
+        moving_routes(stores, registry, revoking, feed, now),
         model_routes(stores, models, now),
         live_routes(feed),
         audit_routes(stores, now),
-        workspace_routes(stores),
+        workspace_routes(stores, revoking, now),
+        invitation_routes(stores, revoking, base_url, now),
         openapi_routes(),
     ]

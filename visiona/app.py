@@ -22,6 +22,7 @@ from visiona.ops.upkeep import keep_status, purge_forever, sweep_forever, write_
 from visiona.relay.cameras import Cameras
 from visiona.relay.deadlines import Sweeper
 from visiona.relay.listener import Relay
+from visiona.relay.model_loads import Loads
 from visiona.relay.registry import Registry
 from visiona.services.clock import now
 from visiona.services.models import Quota
@@ -151,6 +152,9 @@ async def _serve(
             inventory = relay.inventory
             feed = LiveFeed(registry.calls)
             registry.watchers.append(feed.watch)
+            loads = Loads(stores, files, registry, ask=inventory.ask)
+            registry.watchers.append(loads.watch)
+            await background.start(loads.run)
             inventory.watchers.append(feed.answered)
             access = Access(
                 callers,
@@ -171,6 +175,7 @@ async def _serve(
                 board,
                 feed,
                 models=models,
+                loads=loads,
                 snapshots=Snapshots(registry, cameras, sweeper),
                 relay_url=relay_url,
                 base_url=lambda: place.base,
@@ -228,6 +233,7 @@ async def _serve(
                     await stop.wait()
                     board.drain()
                     feed.close()
+                    loads.close()
                     watchers.notifier.stopping("requests in flight may finish")
             # Every answer has been sent while its tunnel was still up; now agents are told to come back later.
             registry.say_goodbye()

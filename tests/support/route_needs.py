@@ -87,6 +87,12 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("GET", "/api/models/<model_id>"): _DATABASE,
     ("DELETE", "/api/models/<model_id>"): _DATABASE,
     ("GET", "/api/models/<model_id>/download"): _DATABASE,
+    ("POST", "/api/models/<model_id>/load-to-device"): Need(
+        frozenset({DATABASE}), {"device_id": "01a1ff8a-2ec5-7eb4-a538-dda8dbd9fb3f"}
+    ),
+    ("GET", "/api/devices/<device_id>/loads"): _DATABASE,
+    ("GET", "/api/devices/<device_id>/loads/<load_id>/events"): _DATABASE,
+    ("DELETE", "/api/devices/<device_id>/loads/<load_id>"): _DATABASE,
     ("PUT", "/storage/<key>"): _prepared(DATABASE),
     ("GET", "/api/live"): _nothing("what happens in this process, as it happens"),
     ("GET", "/api/workspaces"): _DATABASE,

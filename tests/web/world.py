@@ -21,6 +21,7 @@ from visiona.integrations.interface import IdentityProvider, ProviderUnavailable
 from visiona.ops.health import HealthBoard
 from visiona.relay.cameras import Cameras
 from visiona.relay.deadlines import Sweeper
+from visiona.relay.model_loads import Loads
 from visiona.relay.registry import LiveTunnel, Registry
 from visiona.services.devices import list_all_devices
 from visiona.services.exchange_token import DeviceClaims, Exchanged, exchange
@@ -200,6 +201,7 @@ class World:
         self.limits = ExchangeLimits(self.stores.rates, enabled=self.rate_limits)
         self.feed = LiveFeed(self.registry.calls)
         self.registry.watchers.append(self.feed.watch)
+        self.loads = Loads(self.stores, self.models.files, self.registry, now=self.now)
         place = Place(self.settings.public_url, lambda: "http://localhost")
         provider = Provider(
             self.stores, place, KeyRing(None, self.now), ClientName(), self.now, trio.current_time
@@ -226,6 +228,7 @@ class World:
                 self.board,
                 self.feed,
                 models=self.models,
+                loads=self.loads,
                 snapshots=self.snapshots,
                 relay_url=RELAY_URL,
                 base_url=lambda: place.base,

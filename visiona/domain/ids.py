@@ -15,6 +15,7 @@ SessionId = NewType("SessionId", str)
 ModelId = NewType("ModelId", str)
 AuditId = NewType("AuditId", str)
 InvitationId = NewType("InvitationId", str)
+LoadId = NewType("LoadId", str)
 
 RANDOM_BYTES = 10
 """How many random bytes `uuid7` consumes: 74 bits of them end in the id."""

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, NotRequired, TypedDict
 from visiona.domain.access import Role, Scope
 from visiona.domain.causes import Cause
 from visiona.domain.devices import AcceleratorStatus, EventKind, RemoteStatus
+from visiona.domain.loads import Fault, LoadState
 from visiona.domain.models import ModelSource, ModelStatus
 from visiona.web.json_body import MAX_TEXT_CHARACTERS
 from visiona.web.json_schema import Says
@@ -283,6 +284,9 @@ class AnnouncedModel(TypedDict):
     model: ModelItem
     upload_url: NotRequired[str]
     expires_at: NotRequired[Moment]
+    resumable: NotRequired[
+        Annotated[bool, Says(description="Whether the file may come in parts (Content-Range).")]
+    ]
 
 
 class Brought(TypedDict):
@@ -291,6 +295,34 @@ class Brought(TypedDict):
     received_bytes: Count
     size: Count
     complete: bool
+
+
+class LoadWish(TypedDict):
+    """Where a model goes: `accelerator` by the agent's own id; if it is absent, the only one that fits."""
+
+    device_id: Id
+    accelerator: NotRequired[Text]
+
+
+class LoadItem(TypedDict):
+    """A model on its way to an accelerator, or there; `code` and `message` say why a failed one failed."""
+
+    id: Id
+    model_id: Id
+    model_name: str
+    model_version: str
+    device_id: Id
+    accelerator: str
+    chip: str
+    state: LoadState
+    sent_bytes: Count
+    total_bytes: Count
+    progress: NotRequired[Annotated[int, Says(minimum=0, maximum=100)]]
+    waiting_for_device: bool
+    code: NotRequired[Fault]
+    message: NotRequired[str]
+    created_at: Moment
+    updated_at: Moment
 
 
 class AuditItem(TypedDict):

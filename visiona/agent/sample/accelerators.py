@@ -43,6 +43,7 @@ class Accelerator:
     firmware_version: str = "2.2.0"
     model: str | None = None
     progress: int | None = None
+    model_sha256: str | None = None
 
     def shown(self) -> dict[str, object]:
         """Its JSON."""
@@ -55,6 +56,7 @@ class Accelerator:
             "firmwareVersion": self.firmware_version,
             "model": self.model,
             "progress": self.progress,
+            "modelSha256": self.model_sha256,
         }
 
 
@@ -91,9 +93,11 @@ class Accelerators:
     def disconnect(self, accelerator_id: str) -> Accelerator:
         """Whatever it was doing ends."""
         self.get(accelerator_id)
-        return self._change(accelerator_id, status="detected", model=None, progress=None)
+        return self._change(accelerator_id, status="detected", model=None, model_sha256=None, progress=None)
 
-    async def flash(self, accelerator_id: str) -> AsyncGenerator[Accelerator, None]:
+    async def flash(
+        self, accelerator_id: str, model: str = "sample-detector", sha256: str | None = None
+    ) -> AsyncGenerator[Accelerator, None]:
         """Writes a model, and yields at each step. Left early, the dongle is as it was."""
         before = self.need(accelerator_id, "connected")
         done = False
@@ -103,8 +107,10 @@ class Accelerators:
                 await trio.sleep(FLASH_SECONDS / FLASH_STEPS)
             done = True
         finally:
-            model = "sample-detector" if done else before.model
-            self._change(accelerator_id, status="connected", progress=None, model=model)
+            there = (model, sha256) if done else (before.model, before.model_sha256)
+            self._change(
+                accelerator_id, status="connected", progress=None, model=there[0], model_sha256=there[1]
+            )
         yield self.get(accelerator_id)
 
     def inference(self, accelerator_id: str, *, start: bool) -> Accelerator:

@@ -1,7 +1,7 @@
 """The sample unit's local HTTP service, in the shape of the tool that runs on real units."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from urllib.parse import urlsplit
 
@@ -9,8 +9,10 @@ import trio
 from quart import Response, jsonify, request, websocket
 from quart_trio import QuartTrio
 
-from visiona.agent.sample.accelerators import Accelerators, Refused
+from visiona.agent.sample.accelerators import Accelerator, Accelerators, Refused
 from visiona.agent.sample.camera import FRAMES_PER_SECOND, HEIGHT, WIDTH, detections, frame
+from visiona.agent.sample.model_routes import MAX_STREAMS, add_model_routes
+from visiona.agent.sample.models import Models
 
 BOUNDARY = "frame"
 HEARTBEAT_SECONDS = 1.0
@@ -25,13 +27,14 @@ PAGE = """<!doctype html><meta charset="utf-8"><title>visiona sample unit</title
 def build_site() -> QuartTrio:
     """The application; its accelerators live and die with it."""
     site = QuartTrio("visiona-sample-unit")
-    accelerators = Accelerators()
+    accelerators, models = Accelerators(), Models()
     site.before_request(_refuse_strange_origins)
     site.register_error_handler(Refused, _refusal)
     _add_camera(site)
     _add_events(site, accelerators)
     _add_devices(site, accelerators)
-    _add_verbs(site, accelerators)
+    _add_verbs(site, accelerators, models)
+    add_model_routes(site, models)
     return site
 
 
@@ -133,7 +136,13 @@ def _add_devices(site: QuartTrio, accelerators: Accelerators) -> None:
     async def info() -> Response:
         camera = {"width": WIDTH, "height": HEIGHT, "framesPerSecond": FRAMES_PER_SECOND}
         return _data(
-            {"name": "visiona sample unit", "version": "1.0.0", "platform": "synthetic", "camera": camera}
+            {
+                "name": "visiona sample unit",
+                "version": "1.0.0",
+                "platform": "synthetic",
+                "camera": camera,
+                "modelUploads": {"maxStreams": MAX_STREAMS},
+            }
         )
 
     @site.get("/api/devices")
@@ -145,7 +154,7 @@ def _add_devices(site: QuartTrio, accelerators: Accelerators) -> None:
         return _data(accelerators.shown())
 
 
-def _add_verbs(site: QuartTrio, accelerators: Accelerators) -> None:
+def _add_verbs(site: QuartTrio, accelerators: Accelerators, models: Models) -> None:
     @site.post("/api/devices/<accelerator_id>/connect")
     async def connect(accelerator_id: str) -> Response:
         return _data((await accelerators.connect(accelerator_id)).shown())
@@ -165,10 +174,15 @@ def _add_verbs(site: QuartTrio, accelerators: Accelerators) -> None:
     @site.post("/api/devices/<accelerator_id>/flash")
     async def flash(accelerator_id: str) -> Response:
         accelerators.need(accelerator_id, "connected")
-        return _streamed(_flash_progress(accelerators, accelerator_id), "text/event-stream")
+        said = await request.get_json(force=True, silent=True)
+        steps = accelerators.flash(accelerator_id)
+        if isinstance(said, dict) and "modelId" in said:
+            held = models.model(said["modelId"])
+            steps = accelerators.flash(accelerator_id, held.name, str(said["modelId"]))
+        return _streamed(_flash_progress(steps), "text/event-stream")
 
 
-async def _flash_progress(accelerators: Accelerators, accelerator_id: str) -> AsyncIterator[bytes]:
-    async with aclosing(accelerators.flash(accelerator_id)) as steps:
+async def _flash_progress(flashing: AsyncGenerator[Accelerator, None]) -> AsyncIterator[bytes]:
+    async with aclosing(flashing) as steps:
         async for step in steps:
             yield _event("progress" if step.status == "flashing" else "done", step.shown())

@@ -6,6 +6,7 @@ from datetime import datetime
 from quart import Blueprint
 
 from visiona.ops.health import HealthBoard
+from visiona.relay.model_loads import Loads
 from visiona.relay.registry import Registry
 from visiona.services.clock import now as wall_clock
 from visiona.stores.interfaces import Stores
@@ -16,6 +17,7 @@ from visiona.web.api.devices import Settle, at_once, device_routes
 from visiona.web.api.health import health_routes
 from visiona.web.api.invitations import invitation_routes
 from visiona.web.api.live import live_routes
+from visiona.web.api.model_loads import load_routes
 from visiona.web.api.models import ModelParts, model_routes
 from visiona.web.api.moving import moving_routes
 from visiona.web.api.pairing import pairing_routes
@@ -38,6 +40,7 @@ def api_routes(
     feed: LiveFeed,
     *,
     models: ModelParts,
+    loads: Loads,
     snapshots: Snapshots,
     relay_url: str,
     base_url: Callable[[], str],
@@ -55,6 +58,7 @@ def api_routes(
         camera_routes(stores, registry, snapshots, now),
         moving_routes(stores, registry, revoking, feed, now),
         model_routes(stores, models, now),
+        load_routes(stores, loads, registry.calls, now),
         live_routes(feed),
         audit_routes(stores, now),
         workspace_routes(stores, revoking, now),

@@ -12,8 +12,10 @@ from visiona.stores.settings import NO_REDIS, RedisSettings
 from tests.interop import gobuild
 from tests.support.databases import SharedDatabase
 from tests.support.engines import PATIENCE_SECONDS, Place
+from tests.support.servers import s3
 from tests.support.servers.postgres import NamedPostgres, PostgresServer
 from tests.support.servers.redis import RedisServer
+from tests.support.servers.s3 import S3Server
 from tests.support.side_loop import SideLoop
 
 
@@ -21,6 +23,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Go programs are built before the first test, whose time limit is meant for itself."""
     if any(item.get_closest_marker("interop") for item in session.items):
         gobuild.build_ahead()
+    if any("s3_server" in getattr(item, "fixturenames", ()) for item in session.items):
+        s3.build_ahead()
 
 
 @pytest.fixture(scope="session")
@@ -39,6 +43,13 @@ def shared_database(postgres_server: PostgresServer | NamedPostgres) -> Iterator
     """A database with our schema, whatever the last test left in it; see `place`."""
     with closing(SideLoop()) as loop, closing(SharedDatabase(postgres_server, loop)) as database:
         yield database
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """One object store for all tests; each uses keys under a prefix of its own, none kills it."""
+    with closing(S3Server()) as server:
+        yield server
 
 
 @pytest.fixture

@@ -73,7 +73,7 @@ class RemoteShelf:
         begun = await self._ask("POST", "/api/models/init", said)
         if "upload_url" in begun:
             upload = _Upload(self._uploads, path, size)
-            while not await upload.run(begun["upload_url"]):
+            while not await upload.run(begun["upload_url"], is_resumable=begun.get("resumable", True)):
                 begun = await self._ask("POST", "/api/models/init", said)
             model_id = begun["model"]["id"]
             begun = {"model": await self._ask("POST", f"/api/models/{model_id}/finalize")}
@@ -117,14 +117,20 @@ class _Upload:
         self._failures = 0
         self.received = -1
 
-    async def run(self, url: str) -> bool:
+    async def run(self, url: str, *, is_resumable: bool) -> bool:
         """Brings all of it; False: the link has ended, and another one is needed to go on.
+
+        Args:
+            is_resumable: False for an object store's own URL, where a file goes in one piece.
 
         Raises:
             CommandError: refused, or nothing got through for too long.
         """
         while True:
             try:
+                if not is_resumable:
+                    await self._bring_whole(url)
+                    return True
                 await self._ask_received(url)
                 if self.received == self._size:
                     self._progress.end()
@@ -156,6 +162,12 @@ class _Upload:
         async with aclosing(self._pieces(self.received)) as pieces:
             await self._put(url, headers, pieces)
 
+    async def _bring_whole(self, url: str) -> None:
+        self._show(0)
+        async with aclosing(self._pieces(0)) as pieces:
+            await self._sent(url, {"Content-Length": str(self._size)}, pieces)
+        self._progress.end()
+
     async def _pieces(self, start: int) -> AsyncGenerator[bytes, None]:
         async with aclosing(pieces_of(self._path, start)) as pieces:
             async for piece in pieces:
@@ -163,9 +175,13 @@ class _Upload:
                 self._show(self._shown + len(piece))
 
     async def _put(self, url: str, headers: dict[str, str], body: Any) -> int:  # noqa: ANN401 - bytes or pieces
+        answer = await self._sent(url, headers, body)
+        return int(answer.json()["data"]["received_bytes"])
+
+    async def _sent(self, url: str, headers: dict[str, str], body: Any) -> httpx.Response:  # noqa: ANN401
         answer = await self._client.put(url, headers=headers, content=body)
         if answer.is_success:
-            return int(answer.json()["data"]["received_bytes"])
+            return answer
         if answer.status_code == httpx.codes.FORBIDDEN:
             raise _LinkEnded
         if answer.status_code in _LATER:

@@ -81,5 +81,5 @@ configuration may serve this release and a later one, and nobody should believe 
 NOT_KEYS = frozenset({"database.state_dir", "database.redis"})
 """Fields that are filled from elsewhere: the state directory is one key above all sections, Redis is a section."""
 
-SECRETS = frozenset({"database.url", "redis.url", "oidc.client_secret", "session.key"})
+SECRETS = frozenset({"database.url", "redis.url", "storage.url", "oidc.client_secret", "session.key"})
 """Keys whose value is never shown; a URL can hold a password. Each has a `_FILE` twin and a systemd credential."""

@@ -76,7 +76,7 @@ async def finish_model(
     if model.status is ModelStatus.READY:
         return model
     ref = file_of(model)
-    if not await files.has(ref):
+    if not await _settled(files, ref):
         received = await files.received(ref)
         raise Conflict(
             f"{received} of {ref.size} bytes of the file are here; upload the rest first",
@@ -92,6 +92,13 @@ async def finish_model(
         return await changeable_model(tx, actor, model_id)
 
     return await stores.write(finish)
+
+
+async def _settled(files: FileStore, ref: FileRef) -> bool:
+    try:
+        return await files.settle(ref)
+    except WrongContent as error:
+        raise Invalid(f"{error}; begin anew", details={"about": error.about}) from error
 
 
 async def delete_model(

@@ -5,6 +5,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from visiona.stores import postgres_address
+from visiona.stores.files import s3_address
 from visiona.stores.postgres_address import PostgresAddress
 from visiona.stores.redis_address import NoAddress, RedisAddress, parsed
 
@@ -75,6 +76,7 @@ class StorageSettings:
     """Section `[storage]`: where model files are kept, and how many.
 
     Attributes:
+        url: of a bucket in an object store, `s3://ACCESS_KEY:SECRET@host/bucket`; None for a folder.
         path: the folder; None for `files` in the state directory.
         reserve_bytes: so much of the disk stays free: an upload that would need it is refused.
         max_file_bytes: the largest file.
@@ -83,6 +85,7 @@ class StorageSettings:
         upload_idle_seconds: how long an upload may stand still before its connection is ended; it can be continued.
     """
 
+    url: str | None = field(default=None, repr=False)
     path: Path | None = None
     reserve_bytes: int = 512 * 1024 * 1024
     max_file_bytes: int = 4 * 1024 * 1024 * 1024
@@ -93,6 +96,11 @@ class StorageSettings:
     def check(self) -> list[str]:
         """Every fault at once, each a sentence that names the key."""
         faults = []
+        if self.url is not None:
+            try:
+                s3_address.parsed(self.url)
+            except s3_address.NoAddress as error:
+                faults.append(f"storage.url: {error}")
         if self.path is not None and not self.path.is_absolute():
             faults.append("storage.path: write a path that begins with /")
         if self.reserve_bytes < 0:

@@ -9,7 +9,7 @@ from tests.stores.files.test_folder import CONTENT, bring, ref_of
 async def test_the_folder_is_in_the_state_directory_or_where_the_settings_say(tmp_path: Path) -> None:
     for settings, root in (
         (StorageSettings(reserve_bytes=0), tmp_path / "state" / "files"),
-        (StorageSettings(tmp_path / "elsewhere", reserve_bytes=0), tmp_path / "elsewhere"),
+        (StorageSettings(path=tmp_path / "elsewhere", reserve_bytes=0), tmp_path / "elsewhere"),
     ):
         async with open_files(settings, tmp_path / "state") as files:
             await bring(files, ref_of(CONTENT), CONTENT)
@@ -25,8 +25,15 @@ async def test_without_a_state_directory_nothing_is_kept() -> None:
 
 def test_every_fault_of_the_section_is_named() -> None:
     assert DEFAULT_STORAGE.check() == []
-    faults = StorageSettings(Path("here"), -1, 0, -1, -1, 0).check()
+    faults = StorageSettings("s3://host/HUSH", Path("here"), -1, 0, -1, -1, 0).check()
+    assert "HUSH" not in " ".join(faults)
     assert [fault.partition(":")[0] for fault in faults] == [
-        *("storage.path", "storage.reserve_bytes", "storage.quota_bytes", "storage.max_file_bytes"),
+        *(
+            "storage.url",
+            "storage.path",
+            "storage.reserve_bytes",
+            "storage.quota_bytes",
+            "storage.max_file_bytes",
+        ),
         *("storage.quota_models", "storage.upload_idle_seconds"),
     ]

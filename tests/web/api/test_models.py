@@ -1,13 +1,17 @@
 import hashlib
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from visiona.domain.access import Scope
 from visiona.services.model_files import file_of
 from visiona.services.models import get_model
+from visiona.stores.files.folder import FolderFiles
+from visiona.stores.files.interfaces import FileRef
 
 from tests.support.nouns import a_builtin_model
-from tests.web.world import Answer, Person, World
+from tests.web.world import Answer, Person, World, some_models
 
 CONTENT = bytes(range(256)) * 1000
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -51,6 +55,7 @@ async def test_a_model_is_announced_with_a_link_and_shown_as_the_contract_says()
     assert (model["target_chips"], model["status"], model["source"]) == (["KL720"], "pending", "converted")
     assert done["upload_url"].startswith("/storage/model-")
     assert done["expires_at"] == "2026-01-02T03:19:05Z"
+    assert done["resumable"] is True
     assert (await ada.ask("GET", f"/api/models/{model['id']}")).data == model
 
 
@@ -221,3 +226,16 @@ async def test_a_deleted_model_is_gone() -> None:
 
 async def test_where_nothing_takes_uploads_the_route_says_so() -> None:
     assert (await World().ask("PUT", "/storage/model-01234567")).status == 404
+
+
+async def test_where_files_are_in_an_object_store_the_link_leads_there() -> None:
+    class Elsewhere(FolderFiles):
+        async def upload_url(self, ref: FileRef, expires: timedelta) -> str | None:
+            return f"https://store.example/bucket/{ref.key}?signed-for={expires.seconds}"
+
+    parts = some_models()
+    world = World(models=replace(parts, files=Elsewhere(parts.files._folder.root, reserve_bytes=0)))  # type: ignore[attr-defined]
+    done = (await init(await world.person())).data
+    assert done["upload_url"].startswith("https://store.example/bucket/model-")
+    assert done["upload_url"].endswith("?signed-for=900")
+    assert done["resumable"] is False

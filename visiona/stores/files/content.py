@@ -15,7 +15,7 @@ import hashlib
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -150,8 +150,8 @@ class Part:
         self._digest.update(data)
         self.offset += len(data)
 
-    def commit(self) -> None:
-        """Puts it into its place."""
+    def commit(self, place: Callable[[Path], None] | None = None) -> None:
+        """Puts it into its place, or hands it to whoever puts it into another one."""
         if self.offset != self._ref.size:
             self.abort()
             raise WrongContent(f"{self.offset} of {self._ref.size} bytes have come", about="size")
@@ -161,7 +161,10 @@ class Part:
         try:
             with _translated():
                 os.fsync(self._descriptor)
-                self._folder.place(self._ref, self._path)
+                if place is not None:
+                    place(self._path)
+                else:
+                    self._folder.place(self._ref, self._path)
         except NoRoom:
             self.abort()
             raise

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from os import close
 from pathlib import Path
@@ -28,6 +28,12 @@ class FolderFiles:
         self._folder = ContentFolder(root, reserve_bytes)
         self._folder.prepare()
         self._limiter = trio.CapacityLimiter(MAX_THREADS)
+
+    async def upload_url(self, ref: FileRef, expires: timedelta) -> str | None:
+        return None
+
+    async def settle(self, ref: FileRef) -> bool:
+        return await self.has(ref)
 
     @asynccontextmanager
     async def open_upload(self, ref: FileRef, *, afresh: bool = False) -> AsyncIterator[Upload]:

@@ -11,7 +11,7 @@ import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 PIECE_BYTES = 64 * 1024
@@ -89,6 +89,21 @@ class File(Protocol):
 
 class FileStore(Protocol):
     """Keeps files."""
+
+    async def upload_url(self, ref: FileRef, expires: timedelta) -> str | None:
+        """A URL by which a client brings the file without us; None where it has to come through us.
+
+        What came that way is judged by `settle`.
+        """
+        ...
+
+    async def settle(self, ref: FileRef) -> bool:
+        """Puts a file that came by such a URL into its place, and says whether the file is there.
+
+        Raises:
+            WrongContent: what came has another size or digest; it is gone.
+        """
+        ...
 
     def open_upload(self, ref: FileRef, *, afresh: bool = False) -> AbstractAsyncContextManager[Upload]:
         """Begins or continues to bring a file.

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+from visiona.stores.files import s3_address
+from visiona.stores.files.errors import FileStoreError
 from visiona.stores.files.folder import FolderFiles
 from visiona.stores.files.interfaces import FileStore
 from visiona.stores.settings import StorageSettings
@@ -30,4 +32,16 @@ async def open_files(settings: StorageSettings, state_dir: Path | None) -> Async
             root = state_dir / FOLDER
         else:
             root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="visiona-files-")))
-        yield FolderFiles(root, reserve_bytes=settings.reserve_bytes)
+        if settings.url is None:
+            yield FolderFiles(root, reserve_bytes=settings.reserve_bytes)
+        else:
+            yield _s3_files(settings.url, root, settings.reserve_bytes)
+
+
+def _s3_files(url: str, folder: Path, reserve_bytes: int) -> FileStore:
+    # Of all that serve a folder nobody needs what this imports: it is an extra.
+    try:
+        from visiona.stores.files.s3 import S3Files
+    except ImportError as error:
+        raise FileStoreError("storage.url needs a library that is not here; install visiona[s3]") from error
+    return S3Files(s3_address.parsed(url), folder, reserve_bytes=reserve_bytes)

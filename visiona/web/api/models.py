@@ -27,7 +27,7 @@ from visiona.web.guards import current_actor
 from visiona.web.json_body import Fields, body_fields
 from visiona.web.ranges import Part, part_asked
 from visiona.web.shapes import AnnouncedModel, Brought, ModelItem, ModelQuery, ModelWish
-from visiona.web.upload_links import UploadLinks
+from visiona.web.upload_links import LINK_TTL, UploadLinks
 
 PARTS: Mapping[int, str] = {
     206: "The part asked for.",
@@ -77,8 +77,18 @@ def model_routes(stores: Stores, parts: ModelParts, now: Callable[[], datetime])
         )
         if model.status is ModelStatus.READY:
             return ok({"model": model_item(model)})
-        url, expires_at = links.link(file_of(model), now())
-        return ok({"model": model_item(model), "upload_url": url, "expires_at": moment(expires_at)})
+        ref = file_of(model)
+        url, expires_at = links.link(ref, now())
+        # Where files are in an object store, they go there without us.
+        elsewhere = await files.upload_url(ref, LINK_TTL)
+        return ok(
+            {
+                "model": model_item(model),
+                "upload_url": elsewhere or url,
+                "expires_at": moment(expires_at),
+                "resumable": elsewhere is None,
+            }
+        )
 
     @routes.post("/api/models/<model_id>/finalize")
     @described(answer=ModelItem, refusals=(Conflict,))

@@ -23,7 +23,7 @@ from visiona.web.door_output import Output
 from visiona.web.door_request import NO_REQUEST, Request, RequestFraming
 from visiona.web.door_settings import DoorContext
 from visiona.web.hosts import check_host
-from visiona.web.proxy_access import Allowed, check_origin
+from visiona.web.proxy_access import Allowed
 from visiona.web.proxy_crossing import crossing_of
 from visiona.web.proxy_request import request_id_text, text_getter
 from visiona.web.request_ids import request_id_from
@@ -196,7 +196,9 @@ class DoorConnection:
         try:
             if is_websocket:
                 check_upgrade(head)
-                check_origin(head.get, self._context.outside.origin)
+                outside = self._context.outside
+                address = outside.address_of(self._peer_address, head)
+                self._context.access.check_origin(head.get, outside.origin, address)
             allowed = await self._allowed(head, target)
         except (VisionaError, StoreUnavailable, RemoteProtocolError) as error:
             return await self._refuse(error, head, target, body_follows=framing not in EMPTY)

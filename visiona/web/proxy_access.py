@@ -120,6 +120,17 @@ class Access:
             target = resolved(target, _accelerator(device, target.local_id))
         return Allowed(actor, live, target, scanned)
 
+    def check_origin(
+        self, get_header: Callable[[bytes], bytes | None], public_origin: bytes | None, address: str
+    ) -> None:
+        """As the function `check_origin`; what it refuses is taken down."""
+        set_origin(Origin(address=address, refusals=self._refusals))
+        try:
+            check_origin(get_header, public_origin)
+        except NotAllowed as error:
+            note_refusal(error)
+            raise
+
     async def settle(self, actor: Actor, device_id: DeviceId | None = None) -> None:
         """Waits until it is known what a scan has found, on one of the caller's devices or on any; not for ever."""
         if self._settled is None:

@@ -21,7 +21,7 @@ from visiona.relay.passthrough import INTERNAL_ERROR, close_code
 from visiona.tunnel.errors import TunnelError
 from visiona.web.access_log import log_access
 from visiona.web.challenges import without_challenges
-from visiona.web.proxy_access import Allowed, check_origin
+from visiona.web.proxy_access import Allowed
 from visiona.web.proxy_answer import Inbox, Message, Receive, Send
 from visiona.web.proxy_crossing import crossing_of
 from visiona.web.proxy_request import ProxyParts, head_of, peer_of, request_id_text
@@ -65,10 +65,10 @@ class WebSocketBridge:
     async def run(self, target: Target) -> None:
         """From the handshake to the last Close. Raises only before anything was answered."""
         started_at = trio.current_time()
-        check_origin(self._head.get, self._parts.outside.origin)
-        allowed = await self._parts.allowed(self._head, target, peer_of(self._scope))
         outside = self._parts.outside
         address = outside.address_of(peer_of(self._scope), self._head)
+        self._parts.access.check_origin(self._head.get, outside.origin, address)
+        allowed = await self._parts.allowed(self._head, target, peer_of(self._scope))
         request_id = request_id_from(request_id_text(self._head))
         crossing = crossing_of(self._head, allowed, outside, address, request_id, is_websocket=True)
         exchange = Exchange(

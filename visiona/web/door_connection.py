@@ -219,10 +219,9 @@ class DoorConnection:
     async def _allowed(self, head: RequestHead, target: Target) -> Allowed:
         credentials = self._context.outside.reader.read(head.method.decode("latin-1"), text_getter(head))
         access = self._context.access
-        if (allowed := access.known(credentials, target)) is not None:
-            return allowed
-        address = self._context.outside.address_of(self._peer_address, head)
-        return await access.resolve(credentials, target, address)
+        return access.known(credentials, target) or await access.resolve(
+            credentials, target, self._context.outside.address_of(self._peer_address, head)
+        )
 
     def _answer_for(self, head: RequestHead, allowed: Allowed, *, is_websocket: bool) -> DoorAnswer:
         outside = self._context.outside

@@ -31,7 +31,9 @@ Server = PostgresServer | NamedPostgres
 
 @pytest.fixture
 def way(postgres_url: str, tmp_path: Path) -> Iterator[ToxicRelay]:
-    ((_, port),) = StoreSettings(postgres_url, tmp_path).postgres.hosts
+    ((host, port),) = StoreSettings(postgres_url, tmp_path).postgres.hosts
+    if host != "127.0.0.1":
+        pytest.skip("the server that is named is not on the loopback")
     with ToxicRelay(port) as relay:
         yield relay
 

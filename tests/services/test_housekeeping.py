@@ -26,6 +26,7 @@ async def test_what_nobody_asks_for_any_more_is_forgotten(
     old_access = home.access_token(created_at=LONG_AGO, expires_at=LONG_AGO + timedelta(days=1))
     young = (home.pairing_token(), home.session_token(device), home.access_token())
     await put(stores, device, *old_pairing, old_session, old_access, *young)
+    await put(stores, home.invitation("a@b.c", created_at=LONG_AGO), home.invitation("d@e.f"))
     await put(stores, an_event(device, at=LONG_AGO), an_event(device))
     for at in (LONG_AGO, LONG_AGO, NOW):
         await stores.write(lambda tx, at=at: tx.notices.append(NoticeKind.DEVICE_DELETED, "d", at))
@@ -45,6 +46,7 @@ async def test_what_nobody_asks_for_any_more_is_forgotten(
         "sessions": 2,
         "pending_logins": 2,
         "one_time_links": 2,
+        "invitations": 1,
         "device_events": 1,
         "audit_entries": 2,
         "notices": 2,

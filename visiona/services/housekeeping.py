@@ -41,6 +41,7 @@ async def purge_expired(
             stores, lambda tx: tx.access_tokens.purge(now - KEEP_ACCESS_TOKENS, BATCH_ROWS)
         ),
         "one_time_links": await _purge(stores, lambda tx: tx.one_time_links.purge(now, BATCH_ROWS)),
+        "invitations": await _purge(stores, lambda tx: tx.invitations.purge(now, BATCH_ROWS)),
         "device_events": await _purge(
             stores, lambda tx: tx.device_events.purge(now - KEEP_EVENTS, BATCH_ROWS)
         ),

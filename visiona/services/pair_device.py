@@ -94,14 +94,20 @@ async def create_pairing_token(
 
 
 async def list_pairing_tokens(stores: Stores, user_id: UserId) -> list[ListedToken]:
-    """A user's pairing and session tokens, also used, revoked and expired ones, the newest first."""
+    """A user's pairing and session tokens, also used, revoked and expired ones, the newest first.
 
-    async def both(tx: Tx) -> tuple[list[PairingToken], list[SessionToken]]:
+    Those for workspaces that they left are not theirs any more.
+    """
+
+    async def both(tx: Tx) -> list[ListedToken]:
+        here = {workspace.id for workspace, _ in await tx.workspaces.list_of_user(user_id, MAX_ROWS)}
         pairing = await tx.pairing_tokens.list_of_user(user_id, MAX_ROWS)
-        return pairing, await tx.session_tokens.list_of_user(user_id, MAX_ROWS)
+        session = await tx.session_tokens.list_of_user(user_id, MAX_ROWS)
+        return [_listed_pairing(token) for token in pairing if token.workspace_id in here] + [
+            _listed_session(token) for token in session if token.workspace_id in here
+        ]
 
-    pairing, session = await stores.read(both)
-    listed = [_listed_pairing(token) for token in pairing] + [_listed_session(token) for token in session]
+    listed = await stores.read(both)
     return sorted(listed, key=lambda token: (token.created_at, token.id), reverse=True)
 
 
@@ -121,13 +127,13 @@ async def revoke_pairing_token(
     """
 
     async def revoke(tx: Tx) -> list[TokenId]:
-        if (pairing := await _pairing_or_none(tx, id_or_text)) is not None and pairing.user_id == user_id:
+        if (pairing := await _pairing_or_none(tx, id_or_text)) and await _is_theirs(tx, user_id, pairing):
             if await tx.pairing_tokens.revoke(pairing.id, now):
                 where = pairing.workspace_id
                 await note(tx, now, Deed.PAIRING_TOKEN_REVOKED, workspace_id=where, subject=pairing.id)
             ended = await tx.session_tokens.revoke_of_pairing_token(pairing.id, now)
             await _note_ended(tx, now, ended, pairing.workspace_id, pairing.device_id)
-        elif (session := await _session_or_none(tx, id_or_text)) is not None and session.user_id == user_id:
+        elif (session := await _session_or_none(tx, id_or_text)) and await _is_theirs(tx, user_id, session):
             ended = [session.id] if await tx.session_tokens.revoke(session.id, now) else []
             await _note_ended(tx, now, ended, session.workspace_id, session.device_id)
         else:
@@ -151,6 +157,12 @@ async def _note_ended(
             subject=token_id,
             device_id=device_id,
         )
+
+
+async def _is_theirs(tx: Tx, user_id: UserId, token: PairingToken | SessionToken) -> bool:
+    """Whether the user made it, and is still where it belongs."""
+    is_made_by = token.user_id == user_id
+    return is_made_by and await tx.workspaces.role_or_none(token.workspace_id, user_id) is not None
 
 
 async def _pairing_or_none(tx: Tx, id_or_text: str) -> PairingToken | None:

@@ -111,9 +111,11 @@ async def test_old_ones_are_forgotten_in_batches(stores: Stores, home: Home) -> 
 async def test_those_of_a_device_move_with_it(stores: Stores, home: Home) -> None:
     bob = await a_home(stores, "bob@example.com")
     device, other = home.device(), home.device()
-    token, stays = home.session_token(device), home.session_token(other)
-    await put(stores, device, other, token, stays)
+    pairing = home.pairing_token()
+    token, stays = home.session_token(device, pairing_token_id=pairing.id), home.session_token(other)
+    await put(stores, device, other, pairing, token, stays)
     await stores.write(lambda tx: tx.session_tokens.move_of_device(device.id, bob.workspace.id, bob.user.id))
     found = await stores.read(lambda tx: tx.session_tokens.by_hash_or_none(token.hash))
-    assert found == replace(token, workspace_id=bob.workspace.id, user_id=bob.user.id)
+    there = {"workspace_id": bob.workspace.id, "user_id": bob.user.id, "pairing_token_id": None}
+    assert found == replace(token, **there)
     assert await stores.read(lambda tx: tx.session_tokens.by_hash_or_none(stays.hash)) == stays

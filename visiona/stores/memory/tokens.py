@@ -184,7 +184,9 @@ class MemorySessionTokens:
         self._state.need_workspace(workspace_id)
         self._state.need_user(user_id)
         for token in [token for token in self._tokens.rows() if token.device_id == device_id]:
-            self._tokens.put(token.id, replace(token, workspace_id=workspace_id, user_id=user_id))
+            self._tokens.put(
+                token.id, replace(token, workspace_id=workspace_id, user_id=user_id, pairing_token_id=None)
+            )
 
     async def revoke_of_pairing_token(self, pairing_token_id: TokenId, at: datetime) -> list[TokenId]:
         found = [token.id for token in self._tokens.rows() if token.pairing_token_id == pairing_token_id]

@@ -63,7 +63,7 @@ class SqlSessionTokens:
         return [TokenId(row[0]) for row in await self._tx.fetch_all(sql, device_id, to_micros(at))]
 
     async def move_of_device(self, device_id: DeviceId, workspace_id: WorkspaceId, user_id: UserId) -> None:
-        sql = "UPDATE session_tokens SET workspace_id = $2, user_id = $3 WHERE device_id = $1"
+        sql = "UPDATE session_tokens SET workspace_id = $2, user_id = $3, pairing_token_id = NULL WHERE device_id = $1"
         await self._tx.execute(sql, device_id, workspace_id, user_id)
 
     async def revoke_of_pairing_token(self, pairing_token_id: TokenId, at: datetime) -> list[TokenId]:

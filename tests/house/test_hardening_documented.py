@@ -7,7 +7,7 @@ from tests.house.tree import ROOT
 
 TESTS = ROOT / "tests"
 PAGE = ROOT / "docs" / "hardening.md"
-_TEST = re.compile(r"def test_((?:[atphs]\d\d_)+)")
+_TEST = re.compile(r"def test_((?:[atphms]\d\d_)+)")
 """Ids stand in front: `h11` further back in a name is the library."""
 
 

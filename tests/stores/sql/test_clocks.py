@@ -10,9 +10,8 @@ ROOT = Path(sql.__path__[0])
 TEXTS = sorted([*ROOT.rglob("*.py"), *ROOT.rglob("*.sql")])
 
 _CLOCK = re.compile(
-    r"\b(now|clock_timestamp|statement_timestamp|transaction_timestamp|timeofday|strftime|unixepoch|julianday)\s*\("
-    r"|\b(CURRENT_TIMESTAMP|CURRENT_DATE|CURRENT_TIME|LOCALTIME|LOCALTIMESTAMP)\b",
-    re.IGNORECASE,
+    r"(?i:\b(now|clock_timestamp|statement_timestamp|transaction_timestamp|timeofday|strftime|unixepoch|julianday)\s*\()"
+    r"|\b(CURRENT_TIMESTAMP|CURRENT_DATE|CURRENT_TIME|LOCALTIME|LOCALTIMESTAMP)\b"
 )
 OURS = "datetime.now("
 

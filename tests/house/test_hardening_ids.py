@@ -113,6 +113,7 @@ LINES = {
     "M-07": "model files that would run code",
     "M-08": "many at once for the last of a share",
     "M-09": "downloads continued after a change",
+    "M-10": "an agent that lies about what it has",
     "S-01": "PostgreSQL gone, silent, slow, full, read-only, of another version",
     "S-02": "Redis gone, silent, slow, full, emptied",
     "S-03": "SQLite's disk full or broken, two servers, damage",

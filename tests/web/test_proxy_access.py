@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import trio
@@ -9,7 +10,7 @@ from visiona.domain.devices import Accelerator
 from visiona.domain.errors import Conflict, DeviceOffline, NotAllowed, NotFound, NotSignedIn
 from visiona.relay.registry import Registry
 from visiona.web.credentials import Credentials
-from visiona.web.proxy_access import SETTLE_SECONDS, Access, Allowed, check_origin
+from visiona.web.proxy_access import MAX_CHOICES, SETTLE_SECONDS, Access, Allowed, check_origin
 from visiona.web.targets import Target
 
 from tests.web.device_rig import (
@@ -46,6 +47,11 @@ class World:
 
 def to(device: str | None, agent_target: bytes = b"/", **rest: object) -> Target:
     return Target(device, agent_target, **rest)  # type: ignore[arg-type]
+
+
+def chosen_from(error: Conflict) -> list[tuple[str, bool]]:
+    devices: Any = error.details["devices"]
+    return [(one["id"], one["online"]) for one in devices]
 
 
 async def test_the_warm_path_asks_nobody() -> None:
@@ -162,11 +168,45 @@ async def test_without_a_name_the_only_online_device_is_meant() -> None:
     assert (await World(TWO).access.resolve(MINE, to(None))).live.device_id == TWO
     with pytest.raises(Conflict) as caught:
         await World(ONE, TWO).access.resolve(MINE, to(None))
-    assert (caught.value.code, caught.value.details["candidates"]) == ("DEVICE_AMBIGUOUS", [ONE, TWO])
+    assert caught.value.code == "DEVICE_AMBIGUOUS"
+    assert chosen_from(caught.value) == [(ONE, True), (TWO, True)]
     with pytest.raises(DeviceOffline):
         await World().access.resolve(MINE, to(None))
     with pytest.raises(DeviceOffline):
         await World(ONE).access.resolve(THEIRS, to(None))
+
+
+async def test_an_answer_that_must_be_chosen_from_names_the_devices_and_how_many_they_are() -> None:
+    world = World(ONE, TWO)
+    world.stores.known[ONE] = device_record(ONE, name="press 4")
+    with pytest.raises(Conflict) as caught:
+        await world.access.resolve(MINE, to(None))
+    assert caught.value.details == {
+        "devices": [
+            {"id": ONE, "name": "press 4", "online": True},
+            {"id": TWO, "name": "edge", "online": True},
+        ],
+        "count": 2,
+    }
+    # The same accelerator on two devices: one of them need not be here.
+    for device in (ONE, TWO):
+        world.stores.known[device] = device_record(device, accelerators=(Accelerator("k-0", "K", "KL720"),))
+    world.registry.depart(world.live[TWO], Cause.AGENT_CLOSED)
+    with pytest.raises(Conflict) as caught:
+        await world.access.resolve(MINE, to(None, b"", verb=b"connect", local_id="k-0"))
+    assert chosen_from(caught.value) == [(ONE, True), (TWO, False)]
+
+
+async def test_an_answer_that_must_be_chosen_from_is_not_endless() -> None:
+    names = [f"0190d9a0-0000-7000-8000-0000000{number:05x}" for number in range(50)]
+    world = World()
+    for device in names:
+        world.stores.known[device] = device_record(device)
+        world.registry.admit(OpenTunnel(), session_of(device))  # type: ignore[arg-type]
+    with pytest.raises(Conflict) as caught:
+        await world.access.resolve(MINE, to(None))
+    assert len(chosen_from(caught.value)) == MAX_CHOICES
+    assert caught.value.details["count"] == 50
 
 
 async def test_without_a_name_the_only_device_says_why_it_is_away() -> None:

@@ -69,7 +69,18 @@ def test_h07_a_device_route_that_is_not_well_formed_is_refused_and_not_passed_on
         target(f"GET {path}")
 
 
-@pytest.mark.parametrize("path", ["/api/camera/list", "/api/media", "/api/firmware/a?b", "/ws", "/ws/x"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/camera/list",
+        "/api/media",
+        "/api/firmware/a?b",
+        "/ws",
+        "/ws/x",
+        "/api/system/restart",
+        "/api/system/healthy",
+    ],
+)
 def test_the_existing_front_ends_paths_go_as_they_are(path: str) -> None:
     assert target(f"GET {path}") == Target(None, path.encode())
 
@@ -138,3 +149,12 @@ def test_h06_what_is_not_a_path_is_refused(raw: bytes) -> None:
 def test_h06_methods_that_would_echo_or_tunnel_are_405(method: bytes) -> None:
     with pytest.raises(MethodNotAllowed):
         check_form(method, b"/")
+
+
+@pytest.mark.parametrize("path", ["/api/system/info", "/api/system/health", "/api/system/info?x=1"])
+def test_what_this_server_says_of_itself_is_asked_of_a_device_where_one_is_named(path: str) -> None:
+    assert target(f"GET {path}") is None
+    by_header = target(f"GET {path}", x_visiona_device=DEVICE)
+    assert by_header == Target(DEVICE, path.encode())  # type: ignore[arg-type]
+    named = f"{path}{'&' if '?' in path else '?'}device_id={DEVICE}"
+    assert target(f"GET {named}") == Target(DEVICE, named.encode())  # type: ignore[arg-type]

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 Detail = str | int | float | bool | None
-Details = Mapping[str, Detail | list[str]]
+Details = Mapping[str, Detail | list[str] | list[dict[str, Detail]]]
 
 
 class VisionaError(Exception):

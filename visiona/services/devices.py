@@ -54,6 +54,16 @@ async def list_devices(
     return page_of(await stores.read(page), size, _position)
 
 
+async def devices_named(stores: Stores, actor: Actor, device_ids: Sequence[DeviceId]) -> list[Device]:
+    """Those of these devices that are the caller's, in the same order."""
+
+    async def those(tx: Tx) -> list[Device]:
+        found = [await tx.devices.get_or_none(device_id) for device_id in device_ids]
+        return [device for device in found if device is not None and device.workspace_id in actor.workspaces]
+
+    return await stores.read(those)
+
+
 async def list_all_devices(stores: Stores) -> list[Device]:
     """Everybody's devices: for the operator."""
 

@@ -45,6 +45,10 @@ DEVICE_PATHS: Mapping[str, tuple[tuple[str, ...], str]] = {
         _ANY,
         "The existing front-end's firmware paths, to the device named or the only one.",
     ),
+    "/api/system/{path}": (
+        _ANY,
+        "A device's own system paths, to the device named or the only one; health and info without a name are ours.",
+    ),
     "/ws/{path}": (("get",), "The existing front-end's WebSockets, to the device named or the only one."),
 }
 

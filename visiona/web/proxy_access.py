@@ -14,11 +14,11 @@ import trio
 from visiona.domain.access import Actor, Scope
 from visiona.domain.causes import Cause, in_words
 from visiona.domain.devices import Device
-from visiona.domain.errors import Conflict, DeviceOffline, NotAllowed, NotFound
+from visiona.domain.errors import Conflict, Detail, DeviceOffline, NotAllowed, NotFound
 from visiona.domain.ids import DeviceId
 from visiona.relay.registry import LiveTunnel, Registry
 from visiona.services.audit import Origin, RefusalNotes, set_origin
-from visiona.services.devices import get_device, list_devices
+from visiona.services.devices import devices_named, get_device, list_devices
 from visiona.stores.interfaces import Stores
 from visiona.web.callers import Callers
 from visiona.web.credentials import Credentials
@@ -27,6 +27,10 @@ from visiona.web.targets import Target, resolved
 
 SETTLE_SECONDS = 5.0
 """For what a scan has found to be known, before whoever asks is answered by what was known before."""
+
+
+MAX_CHOICES = 20
+"""Devices that an answer names, for a person to choose from; it says how many there are."""
 
 
 class Allowed(NamedTuple):
@@ -157,7 +161,7 @@ class Access:
         if not having:
             raise NotFound("there is no such device")
         if len(having) > 1:
-            raise _ambiguous("several of your devices have such an accelerator", [one.id for one in having])
+            raise self._ambiguous("several of your devices have such an accelerator", having)
         return having[0]
 
     async def _only_online(self, actor: Actor) -> LiveTunnel:
@@ -165,10 +169,8 @@ class Access:
         if not mine:
             raise await self._none_online(actor)
         if len(mine) > 1:
-            raise _ambiguous(
-                "several of your devices are connected: name one by device_id",
-                [live.device_id for live in mine],
-            )
+            which = await devices_named(self._stores, actor, [live.device_id for live in mine[:MAX_CHOICES]])
+            raise self._ambiguous("several of your devices are connected", which, len(mine))
         return mine[0]
 
     async def _none_online(self, actor: Actor) -> DeviceOffline:
@@ -177,6 +179,17 @@ class Access:
         if len(devices) == 1:
             return offline_error(self.registry, devices[0].id, devices[0])
         return DeviceOffline("none of your devices is connected")
+
+    def _ambiguous(self, message: str, devices: list[Device], count: int | None = None) -> Conflict:
+        choices: list[dict[str, Detail]] = [
+            {"id": device.id, "name": device.name, "online": self.registry.online(device.id) is not None}
+            for device in devices[:MAX_CHOICES]
+        ]
+        return Conflict(
+            f"{message}: name one by device_id",
+            code="DEVICE_AMBIGUOUS",
+            details={"devices": choices, "count": len(devices) if count is None else count},
+        )
 
     def _live(self, actor: Actor, device_id: DeviceId | None, device: Device | None) -> LiveTunnel:
         if device_id is None:
@@ -220,14 +233,12 @@ def _accelerator(device: Device, chosen: str | None) -> str:
     if not ids:
         raise NotFound("the device reports no accelerator: scan first")
     if len(ids) > 1:
-        raise _ambiguous("the device has several accelerators: choose one by ?accelerator=", ids)
+        raise Conflict(
+            "the device has several accelerators: choose one by ?accelerator=",
+            code="DEVICE_AMBIGUOUS",
+            details={"accelerators": ids},
+        )
     return ids[0]
-
-
-def _ambiguous(message: str, candidates: list[DeviceId] | list[str]) -> Conflict:
-    return Conflict(
-        message, code="DEVICE_AMBIGUOUS", details={"candidates": [str(one) for one in candidates]}
-    )
 
 
 def check_origin(get_header: Callable[[bytes], bytes | None], public_origin: bytes | None) -> None:

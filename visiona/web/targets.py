@@ -30,7 +30,9 @@ _VERB = re.compile(
 )
 _UUID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _SCAN = re.compile(rb"/api/devices/scan(?:\?|$)")
-_KEPT = re.compile(rb"(?:/api/camera|/api/media|/api/firmware|/ws)(?:[/?]|$)")
+_KEPT = re.compile(rb"(?:/api/camera|/api/media|/api/firmware|/api/system|/ws)(?:[/?]|$)")
+_OURS_UNLESS_NAMED = re.compile(rb"/api/system/(?:health|info)(?:\?|$)")
+"""Questions that this server answers about itself, where no device is named."""
 
 
 class Target(NamedTuple):
@@ -62,7 +64,10 @@ def device_target(method: bytes, raw_target: bytes, get_header: GetHeader) -> Ta
         prefix, device_text = match.groups()
         return Target(_device_id(device_text), agent_path(raw_target, prefix))
     if _KEPT.match(raw_target):
-        return Target(_named_device(raw_target, get_header), agent_path(raw_target, b""))
+        named = _named_device(raw_target, get_header)
+        if named is None and _OURS_UNLESS_NAMED.match(raw_target):
+            return None
+        return Target(named, agent_path(raw_target, b""))
     if _SCAN.match(raw_target):
         _need_post(method)
         return Target(_named_device(raw_target, get_header), b"/api/devices/scan", b"scan")

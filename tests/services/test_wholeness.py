@@ -4,10 +4,20 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
-from visiona.domain.access import ALL_SCOPES
+from visiona.domain.access import ALL_SCOPES, Role
 from visiona.domain.causes import Cause
 from visiona.domain.sessions import PENDING_LOGIN_TTL, PendingLogin
-from visiona.services import devices, one_time_links, pair_device, tokens, users
+from visiona.services import (
+    devices,
+    invitations,
+    members,
+    one_time_links,
+    pair_device,
+    tokens,
+    users,
+    workspaces,
+)
+from visiona.services import move_device as moving
 from visiona.services.device_timeline import Alarmed, Connected, Disconnected, record
 from visiona.services.exchange_token import DeviceClaims, exchange
 from visiona.services.sessions import session_or_none
@@ -26,6 +36,7 @@ from tests.support.faults import (
     losing_connection_at_the_end,
 )
 from tests.support.nouns import LATER, NOW, Home, a_home, new_hash, put
+from tests.support.shared import a_team
 
 Deed = Callable[[Stores], Awaitable[object]]
 
@@ -101,6 +112,50 @@ async def p07_revoke_pairing_token(stores: Stores, home: Home) -> Deed:
 async def p07_unpair(stores: Stores, home: Home) -> Deed:
     made = await exchange(stores, await token_of(stores, home), NOW, S1)
     return lambda stores: devices.unpair(stores, home.actor, made.device_id, LATER)
+
+
+@deed
+async def create_workspace(_: Stores, home: Home) -> Deed:
+    return lambda stores: workspaces.create_workspace(stores, home.actor, "Lab", NOW)
+
+
+@deed
+async def delete_workspace(stores: Stores, home: Home) -> Deed:
+    lab, *_ = await a_team(stores, home)
+    await put(stores, replace(home.invitation("a@b.c"), workspace_id=lab.id))
+    await pair_device.create_pairing_token(stores, home.actor, NOW, workspace_id=lab.id)
+    return lambda stores: workspaces.delete_workspace(stores, home.actor, lab.id, LATER)
+
+
+@deed
+async def accept_invitation(stores: Stores, home: Home) -> Deed:
+    lab, *_ = await a_team(stores, home)
+    bob = await a_home(stores, "bob@example.com")
+    made = await invitations.invite(stores, home.actor, lab.id, bob.user.email, Role.MEMBER, NOW)
+    return lambda stores: invitations.accept_invitation(stores, bob.actor, made.text, LATER)
+
+
+@deed
+async def remove_member(stores: Stores, home: Home) -> Deed:
+    lab, admin, _ = await a_team(stores, home)
+    await put(stores, replace(admin.invitation("a@b.c"), workspace_id=lab.id))
+    await pair_device.create_pairing_token(stores, admin.actor, NOW, workspace_id=lab.id)
+    return lambda stores: members.remove_member(stores, home.actor, lab.id, admin.user.id, LATER)
+
+
+@deed
+async def change_role(stores: Stores, home: Home) -> Deed:
+    lab, admin, _ = await a_team(stores, home)
+    await pair_device.create_pairing_token(stores, admin.actor, NOW, workspace_id=lab.id)
+    change = home.actor, lab.id, admin.user.id, Role.MEMBER, LATER
+    return lambda stores: members.change_role(stores, *change)
+
+
+@deed
+async def move_device(stores: Stores, home: Home) -> Deed:
+    lab, *_ = await a_team(stores, home)
+    made = await exchange(stores, await token_of(stores, home), NOW, S1)
+    return lambda stores: moving.move_device(stores, home.actor, made.device_id, lab.id, LATER)
 
 
 @deed

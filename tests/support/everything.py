@@ -3,7 +3,7 @@
 from datetime import timedelta
 from itertools import combinations, product
 
-from visiona.domain.access import ALL_SCOPES
+from visiona.domain.access import ALL_SCOPES, Role
 from visiona.domain.audit import EVERYTHING, AuditFilter, Sight
 from visiona.domain.causes import Cause
 from visiona.domain.ids import UserId
@@ -13,14 +13,18 @@ from visiona.services import (
     device_timeline,
     devices,
     identify,
+    invitations,
+    members,
     one_time_links,
     sessions,
     sign_in,
     tokens,
     users,
+    workspaces,
 )
 from visiona.services.exchange_token import DeviceClaims, exchange
 from visiona.services.housekeeping import purge_expired
+from visiona.services.move_device import move_device
 from visiona.services.pair_device import create_pairing_token, list_pairing_tokens, revoke_pairing_token
 from visiona.stores.interfaces import Stores
 
@@ -63,6 +67,7 @@ async def do_everything(stores: Stores) -> None:
     await users.disable_user(stores, user.id, NOW)
     await users.enable_user(stores, user.id, NOW)
     await handle_models(stores, user.id)
+    await share_a_workspace(stores)
     await read_the_log(stores, user.id)
     await purge_expired(stores, NOW)
 
@@ -82,6 +87,27 @@ async def sign_in_and_out(stores: Stores) -> None:
     await sessions.end_sessions_of_idp(stores, claims.issuer, later, subject="ada")
     await sessions.end_sessions_of_idp(stores, claims.issuer, later, idp_sid="sid")
     await sessions.end_all_sessions(stores, again.user.id, later)
+
+
+async def share_a_workspace(stores: Stores) -> None:
+    ada, bob = await a_home(stores, "owner@example.com"), await a_home(stores, "guest@example.com")
+    lab = (await workspaces.create_workspace(stores, ada.actor, "Lab", NOW)).id
+    roof = (await workspaces.create_workspace(stores, ada.actor, "Roof", NOW)).id
+    await workspaces.get_workspace(stores, ada.actor, lab)
+    await workspaces.rename_workspace(stores, ada.actor, lab, "Cellar", NOW)
+    for _ in range(2):
+        made = await invitations.invite(stores, ada.actor, lab, bob.user.email, Role.ADMIN, NOW)
+    await invitations.list_invitations(stores, ada.actor, lab, NOW)
+    await invitations.accept_invitation(stores, bob.actor, made.text, NOW)
+    other = await invitations.invite(stores, ada.actor, lab, "other@example.com", Role.MEMBER, NOW)
+    await invitations.withdraw_invitation(stores, ada.actor, lab, other.invitation.id, NOW)
+    await members.list_members(stores, ada.actor, lab)
+    await members.change_role(stores, ada.actor, lab, bob.user.id, Role.MEMBER, NOW)
+    await members.remove_member(stores, bob.actor, lab, bob.user.id, NOW)
+    pairing = await create_pairing_token(stores, ada.actor, NOW, workspace_id=lab)
+    made_device = await exchange(stores, pairing.text, NOW, DeviceClaims(serial_number="S2"))
+    await move_device(stores, ada.actor, made_device.device_id, roof, NOW)
+    await workspaces.delete_workspace(stores, ada.actor, lab, NOW)
 
 
 async def handle_models(stores: Stores, user_id: UserId) -> None:

@@ -40,6 +40,9 @@ INSERT INTO pending_logins SELECT lpad(n::text, 64, '0'), 'b' || n % 1000, '', '
 INSERT INTO one_time_links SELECT lpad(n::text, 64, '0'), 'sign_in', 'u' || n % 2000 + 1, {_FROM} + n * 1000000,
         {_FROM} + n * 1000000 + 1, CASE WHEN n % 10 = 0 THEN NULL ELSE 1 END
     FROM generate_series(1::bigint, 10000) n;
+INSERT INTO invitations SELECT lpad(n::text, 64, '0'), 'i' || n, 'w' || n % 2000 + 1, n || '@example.com', 'member',
+        'u' || n % 2000 + 1, {_FROM} + n * 1000000, {_FROM} + n * 1000000 + 1
+    FROM generate_series(1::bigint, 10000) n;
 INSERT INTO models (id, workspace_id, user_id, name, version, target_chips, file_size, sha256, source, status,
         created_at, updated_at)
     SELECT 'm' || n, 'w' || n % 10 + 1, 'u' || n % 100 + 1, '', '', ARRAY['KL520', 'RARE' || n % 2000], 1,

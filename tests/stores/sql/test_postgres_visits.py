@@ -161,6 +161,19 @@ async def test_a_cancelled_visit_to_a_silent_server_ends_soon(monkeypatch: pytes
 
 
 @on_asyncio
+async def test_a_cancelled_visit_to_a_server_that_hangs_up_has_not_found_it_silent() -> None:
+    server = FakeServer()
+    visits = some_visits(server, timeout_seconds=3600)
+    for _ in range(3):
+        visiting = asyncio.create_task(ask(visits, "slow"))
+        await until(lambda: visits.pool.lent_count == 1 and "slow" in server.connections[-1].asked)
+        server.connections[-1].terminate()
+        visiting.cancel()
+        await asyncio.wait({visiting})
+    assert not visits._outage.is_out
+
+
+@on_asyncio
 async def test_who_is_not_to_wait_is_told_when_all_connections_are_in_use() -> None:
     server = FakeServer()
     visits = some_visits(server, timeout_seconds=3600, pool_size=1)

@@ -101,9 +101,10 @@ class PostgresVisits:
             yield connection
         except asyncio.CancelledError:
             timer.cancel()
-            timer = loop.call_at(min(ends_at, loop.time() + CANCEL_SECONDS), connection.terminate)
+            cut_at = min(ends_at, loop.time() + CANCEL_SECONDS)
+            timer = loop.call_at(cut_at, connection.terminate)
             await self.settle(connection, is_cancelled=True)
-            if connection.is_closed():
+            if loop.time() >= cut_at:
                 self._note_silence(began)
             raise
         except BaseException as error:

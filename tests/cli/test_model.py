@@ -1,4 +1,5 @@
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,14 @@ def test_a_mistake_is_one_sentence(
     refused = visiona("model", *(argument.format(**paths) for argument in arguments))
     assert (refused.code, says in refused.err) == (code, True), refused.err
     assert len(refused.err.splitlines()) == 1
+
+
+def test_another_user_than_the_servers_leaves_no_file_that_it_cannot_read(
+    visiona: Run, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 4711)
+    refused = visiona("model", "push", str(file), "--chip", "KL720", *ADA)
+    assert (refused.code, "[OTHER_OWNER]" in refused.err) == (1, True)
 
 
 def test_a_person_who_is_disabled_brings_nothing(visiona: Run, file: Path) -> None:

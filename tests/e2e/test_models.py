@@ -1,6 +1,7 @@
 """A model's way from a laptop to the server and back, over real connections: broken off, on a full disk, from two sides."""
 
 import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 from tests.e2e.client import Caller, until
 from tests.e2e.evidence import Evidence
 from tests.e2e.server import Server, clean_environment, running_server
+from tests.support.servers.s3 import SECRET_KEY, S3Server
 from tests.support.small_disk import small_disk
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(90)]
@@ -144,6 +146,25 @@ def test_an_upload_takes_no_memory_of_its_size(server: Server) -> None:
         blocks = (block for _ in range(size // MIB))
         assert api.put(url, content=blocks, headers={"Content-Length": str(size)}).status_code == 200
         assert peak(server) - before < 24 * MIB
+
+
+def test_a_push_to_an_object_store_does_not_pass_the_server(
+    s3_server: S3Server, tmp_path: Path, evidence: Evidence
+) -> None:
+    evidence.secret(SECRET_KEY, "the object store's key")
+    with running_server(tmp_path / "server", evidence, f"storage.url={s3_server.url('e2e')}") as server:
+        ada, path = server.person("ada"), a_file(tmp_path, 16 * MIB)
+        pushing = push(server, ada, path)
+        out, err = pushing.communicate(timeout=60)
+        assert pushing.returncode == 0, err
+        model = json.loads(out)
+        assert model["status"] == "ready"
+        assert not server.lines("path=/storage/")
+        with client(server, ada) as api:
+            got = api.get(f"/api/models/{model['id']}/download", headers={"Range": "bytes=1000000-2999999"})
+            assert got.content == path.read_bytes()[1_000_000:3_000_000]
+            assert api.delete(f"/api/models/{model['id']}").status_code == 204
+        assert not list((s3_server.data / "e2e" / "objects").glob("*"))
 
 
 def peak(server: Server) -> int:

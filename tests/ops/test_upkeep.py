@@ -1,4 +1,5 @@
 import logging
+from pathlib import Path
 
 import pytest
 import trio
@@ -6,6 +7,7 @@ from visiona.domain.audit import EVERY_ENTRY, EVERYTHING, Deed
 from visiona.ops import upkeep
 from visiona.services.refusals import Refusals
 from visiona.stores.errors import StoreUnavailable
+from visiona.stores.files.folder import FolderFiles
 from visiona.stores.memory.engine import MemoryStores
 
 from tests.support.away import AwayStores
@@ -32,6 +34,29 @@ async def test_it_purges_every_hour_and_survives_a_store_that_is_down(
     assert [round(at - begin) for at in asked] == [60, 3660, 7260]
     said = [record.getMessage() for record in caplog.records]
     assert said == ["purged what had expired", "nothing was purged: down", "purged what had expired"]
+
+
+async def test_it_sweeps_files_every_hour_and_survives_a_store_that_is_down(
+    autojump_clock: trio.testing.MockClock,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    tmp_path: Path,
+) -> None:
+    caplog.set_level(logging.INFO)
+    removed = iter([2, None, 0])
+
+    async def sweep(*_: object) -> int:
+        await trio.lowlevel.checkpoint()
+        if (count := next(removed)) is None:
+            raise StoreUnavailable("down")
+        return count
+
+    monkeypatch.setattr("visiona.ops.upkeep.sweep_files", sweep)
+    with trio.move_on_after(60 + 2 * 3600 + 1):
+        await upkeep.sweep_forever(MemoryStores(), FolderFiles(tmp_path, reserve_bytes=0))
+    said = [record.getMessage() for record in caplog.records]
+    assert said == ["removed files that no model has", "no files were swept: down"]
+    assert next(removed, "asked three times") == "asked three times"
 
 
 async def test_refusals_are_written_each_second_and_when_the_server_ends(

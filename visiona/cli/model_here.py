@@ -44,6 +44,7 @@ async def here(config: Path | None, assignments: Sequence[str], email: str) -> A
             "the database is memory: and lives in the server alone; say --server", code="NO_DATABASE"
         )
     storage = settings.storage
+    _need_owner(storage.path or settings.state_dir)
     quota = Quota(storage.quota_models, storage.quota_bytes, storage.max_file_bytes)
     async with (
         open_stores(settings.stores, exclusive=False) as stores,
@@ -111,6 +112,15 @@ class LocalShelf:
                 progress.step(len(piece))
             await upload.commit()
         progress.end()
+
+
+def _need_owner(folder: Path) -> None:
+    """What this process writes there is for its owner alone, and the server has to read it."""
+    if folder.exists() and (owner := folder.stat().st_uid) != os.geteuid():
+        raise CommandError(
+            f"{folder} belongs to another user (uid {owner}); run this as that user, or say --server",
+            code="OTHER_OWNER",
+        )
 
 
 async def _actor(stores: Stores, email: str) -> Actor:

@@ -1,9 +1,15 @@
+import sys
+from datetime import timedelta
 from pathlib import Path
 
+import pytest
+from visiona.stores.files.errors import FileStoreError
 from visiona.stores.files.opening import open_files
 from visiona.stores.settings import DEFAULT_STORAGE, StorageSettings
 
 from tests.stores.files.test_folder import CONTENT, bring, ref_of
+
+LINK = timedelta(minutes=15)
 
 
 async def test_the_folder_is_in_the_state_directory_or_where_the_settings_say(tmp_path: Path) -> None:
@@ -37,3 +43,18 @@ def test_every_fault_of_the_section_is_named() -> None:
         ),
         *("storage.quota_models", "storage.upload_idle_seconds"),
     ]
+
+
+async def test_an_object_store_needs_its_library_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "obstore", None)
+    monkeypatch.delitem(sys.modules, "visiona.stores.files.s3", raising=False)
+    with pytest.raises(FileStoreError, match=r"install visiona\[s3\]"):
+        async with open_files(StorageSettings("s3://AK:SK@host/bucket"), tmp_path):
+            pass
+
+
+async def test_an_object_store_is_opened_without_asking_it_anything(tmp_path: Path) -> None:
+    async with open_files(StorageSettings("s3+http://AK:SK@127.0.0.1:9/bucket"), tmp_path) as files:
+        assert (await files.upload_url(ref_of(CONTENT), LINK)) is not None

@@ -1,6 +1,6 @@
 import pytest
 from visiona.web.described import Described, described, description_or_none
-from visiona.web.shapes import Me
+from visiona.web.people_shapes import Me
 
 
 async def me() -> None:

@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from visiona.web.described import NOT_DESCRIBED
 from visiona.web.guards import is_public
-from visiona.web.openapi import DEVICE_PATHS, PEOPLE
+from visiona.web.openapi import DEVICE_PATHS, PEOPLE, routes_of
 from visiona.web.targets import device_target
 
 from tests.web.world import World
@@ -45,6 +46,20 @@ async def test_each_operation_says_what_it_does_and_who_may() -> None:
         parameters = operation.get("parameters", [])
         named = [one["name"] for one in parameters if one["in"] == "path"]
         assert named == re.findall(r"{([^}]+)}", path)
+
+
+UNDESCRIBED = re.compile(r"^/idp/|^/api/auth/(login|callback|backchannel-logout)$|^/openapi.json$")
+"""What a standard describes, and the document itself."""
+
+
+async def test_each_route_of_the_api_says_what_it_takes_and_answers() -> None:
+    world = World()
+    silent = [
+        (route.method, route.rule.rule)
+        for route in routes_of(world.site)
+        if route.description is NOT_DESCRIBED and not UNDESCRIBED.search(route.rule.rule)
+    ]
+    assert silent == []
 
 
 def test_the_device_paths_are_those_that_go_to_a_device() -> None:

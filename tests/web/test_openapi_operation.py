@@ -1,9 +1,12 @@
 from typing import Any
 
+import pytest
 from visiona.domain.errors import Conflict
 from visiona.web.described import Described
+from visiona.web.examples import EXAMPLES
 from visiona.web.openapi_operation import COMPONENTS, Told, operation
-from visiona.web.shapes import DeviceChange, DeviceItem, Me
+from visiona.web.people_shapes import Me
+from visiona.web.shapes import DeviceChange, DeviceItem
 
 
 def spoken(
@@ -43,11 +46,9 @@ def test_refusals_follow_from_what_the_route_is() -> None:
 
 def test_a_body_that_may_be_empty_is_not_required() -> None:
     assert spoken(Described(body=DeviceChange), method="post")["requestBody"]["required"] is True
-    may = spoken(
-        Described(body=DeviceChange, body_is_optional=True, body_example={"name": "x"}), method="post"
-    )
+    may = spoken(Described(body=DeviceChange, body_is_optional=True), method="post")
     assert may["requestBody"]["required"] is False
-    assert may["requestBody"]["content"]["application/json"]["example"] == {"name": "x"}
+    assert may["requestBody"]["content"]["application/json"]["example"] == EXAMPLES[DeviceChange]
 
 
 def test_a_status_that_is_an_answer_is_no_refusal() -> None:
@@ -55,9 +56,17 @@ def test_a_status_that_is_an_answer_is_no_refusal() -> None:
     assert answers["503"] == {"description": "The same."}
 
 
-def test_an_example_stands_in_the_envelope_too() -> None:
-    answer = spoken(Described(answer=Me, example={"sub": "x"}))["responses"]["200"]
-    assert answer["content"]["application/json"]["example"] == {"success": True, "data": {"sub": "x"}}
+@pytest.mark.parametrize(
+    ("said", "data"),
+    [
+        ({}, EXAMPLES[DeviceItem]),
+        ({"is_kept_list": True}, [EXAMPLES[DeviceItem]]),
+        ({"is_paged": True}, {"items": [EXAMPLES[DeviceItem]], "next_cursor": None}),
+    ],
+)
+def test_an_example_stands_in_the_envelope_too(said: dict[str, bool], data: object) -> None:
+    answer = spoken(Described(answer=DeviceItem, **said))["responses"]["200"]
+    assert answer["content"]["application/json"]["example"] == {"success": True, "data": data}
 
 
 def test_what_goes_to_a_device_is_its_own() -> None:

@@ -2,12 +2,11 @@
 
 from typing import is_typeddict
 
-from visiona.web import shapes, workspace_shapes
+from visiona.web import audit_shapes, model_shapes, people_shapes, shapes, workspace_shapes
 from visiona.web.json_schema import Schemas
 
-SHAPES = [
-    kind for module in (shapes, workspace_shapes) for kind in vars(module).values() if is_typeddict(kind)
-]
+MODULES = (audit_shapes, model_shapes, people_shapes, shapes, workspace_shapes)
+SHAPES = {kind for module in MODULES for kind in vars(module).values() if is_typeddict(kind)}
 
 
 def test_each_shape_has_a_schema_and_a_sentence() -> None:
@@ -15,7 +14,7 @@ def test_each_shape_has_a_schema_and_a_sentence() -> None:
     for shape in SHAPES:
         made.of(shape)
         assert (shape.__doc__ or "").endswith("."), shape.__name__
-    assert len(SHAPES) > 25
+    assert len(SHAPES) > 50
 
 
 def test_where_a_model_lies_is_in_no_shape() -> None:

@@ -31,8 +31,6 @@ class Described:
         is_paged: `limit` and `cursor` are taken, and the answer is a page.
         is_kept_list: as `is_paged`, but a bare array where no limit is given.
         body_is_optional: an empty body will do.
-        example: of the answer's data.
-        body_example: of the body.
     """
 
     answer: object = None
@@ -46,8 +44,6 @@ class Described:
     is_paged: bool = False
     is_kept_list: bool = False
     body_is_optional: bool = False
-    example: object = None
-    body_example: object = None
 
 
 NOT_DESCRIBED = Described(also={200: "Done."}, status=0)

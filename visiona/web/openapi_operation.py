@@ -17,6 +17,7 @@ from visiona.web.answers import Json
 from visiona.web.cookies import SESSION_COOKIE
 from visiona.web.described import Described
 from visiona.web.errors import STATUS
+from visiona.web.examples import EXAMPLES
 from visiona.web.json_schema import Schema, Schemas
 from visiona.web.shapes import PageQuery
 
@@ -74,8 +75,8 @@ def _query(told: Told, described: Described) -> list[Json]:
 
 def _body(told: Told, described: Described) -> Json:
     content: dict[str, object] = {"schema": told.asked.of(described.body)}
-    if described.body_example is not None:
-        content["example"] = described.body_example
+    if (example := EXAMPLES.get(described.body)) is not None:
+        content["example"] = example
     return {"required": not described.body_is_optional, "content": {"application/json": content}}
 
 
@@ -103,11 +104,19 @@ def _content(told: Told, described: Described) -> Json:
             "additionalProperties": False,
         }
     content: dict[str, object] = {"schema": schema}
-    if described.example is not None:
-        content["example"] = (
-            described.example if described.is_plain else {"success": True, "data": described.example}
-        )
+    if (example := EXAMPLES.get(described.answer)) is not None:
+        content["example"] = _as_answer(example, described)
     return {"application/json": content}
+
+
+def _as_answer(item: Json, described: Described) -> Json:
+    if described.is_plain:
+        return item
+    if described.is_kept_list:
+        return {"success": True, "data": [item]}
+    if described.is_paged:
+        return {"success": True, "data": {"items": [item], "next_cursor": None}}
+    return {"success": True, "data": item}
 
 
 def _data(told: Told, described: Described) -> Schema:

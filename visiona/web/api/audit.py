@@ -15,9 +15,9 @@ from visiona.services.audit import list_audit
 from visiona.services.audit_export import FORMATS, export_audit, shown
 from visiona.stores.interfaces import Stores
 from visiona.web.answers import listed, page_asked
+from visiona.web.audit_shapes import AuditExportQuery, AuditItem, AuditQuery
 from visiona.web.described import described
 from visiona.web.guards import current_actor
-from visiona.web.shapes import AuditExportQuery, AuditItem, AuditQuery
 
 PAGE = 100
 """Entries of a page where no limit is given."""

@@ -14,7 +14,7 @@ from visiona.web.api.sessions import session_limits
 from visiona.web.described import described
 from visiona.web.errors import NotOffered
 from visiona.web.guards import current_actor
-from visiona.web.shapes import Me
+from visiona.web.people_shapes import Me
 
 
 def auth_routes(stores: Stores, now: Callable[[], datetime]) -> Blueprint:

@@ -67,7 +67,7 @@ def device_routes(
         return ok(device_item(await get_device(stores, actor, _id(device_id)), registry, now()))
 
     @routes.patch("/api/devices/<device_id>")
-    @described(answer=DeviceItem, body=DeviceChange, body_example={"name": "Line 3", "tags": ["hall-2"]})
+    @described(answer=DeviceItem, body=DeviceChange)
     async def change(device_id: str) -> Response:
         """Rename and tag a device."""
         actor = current_actor(Scope.DEVICES_WRITE)

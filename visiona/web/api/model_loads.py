@@ -25,7 +25,7 @@ from visiona.web.answers import Json, moment, no_content, ok, without_nothing
 from visiona.web.described import described
 from visiona.web.guards import current_actor
 from visiona.web.json_body import body_fields
-from visiona.web.shapes import LoadItem, LoadWish
+from visiona.web.model_shapes import LoadItem, LoadWish
 
 QUIET_SECONDS = 15.0
 """Without news a comment is sent, so that silence means a dead connection."""

@@ -25,8 +25,8 @@ from visiona.web.current_request import request_header
 from visiona.web.described import described
 from visiona.web.guards import current_actor
 from visiona.web.json_body import Fields, body_fields
+from visiona.web.model_shapes import AnnouncedModel, Brought, ModelItem, ModelQuery, ModelWish
 from visiona.web.ranges import Part, part_asked
-from visiona.web.shapes import AnnouncedModel, Brought, ModelItem, ModelQuery, ModelWish
 from visiona.web.upload_links import LINK_TTL, UploadLinks
 
 PARTS: Mapping[int, str] = {

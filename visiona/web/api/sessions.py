@@ -16,8 +16,8 @@ from visiona.stores.interfaces import Stores
 from visiona.web.answers import Json, listed, moment, no_content, page_of
 from visiona.web.described import described
 from visiona.web.guards import current_actor
+from visiona.web.people_shapes import SessionItem
 from visiona.web.revoking import Revoking
-from visiona.web.shapes import SessionItem
 
 
 def session_routes(stores: Stores, revoking: Revoking, now: Callable[[], datetime]) -> Blueprint:

@@ -17,8 +17,8 @@ from visiona.web.answers import Json, listed, moment, no_content, ok, page_of, w
 from visiona.web.described import described
 from visiona.web.guards import current_actor
 from visiona.web.json_body import Fields, body_fields
+from visiona.web.people_shapes import AccessTokenItem, AccessTokenWish, NewAccessToken
 from visiona.web.revoking import Revoking
-from visiona.web.shapes import AccessTokenItem, AccessTokenWish, NewAccessToken
 
 
 def token_routes(stores: Stores, revoking: Revoking, now: Callable[[], datetime]) -> Blueprint:

@@ -18,8 +18,8 @@ from visiona.web.cookies import SessionCookie
 from visiona.web.cross_site import check_cross_site
 from visiona.web.current_request import request_header
 from visiona.web.described import described
+from visiona.web.people_shapes import SignOut
 from visiona.web.revoking import Revoking
-from visiona.web.shapes import SignOut
 
 log = logging.getLogger(__name__)
 

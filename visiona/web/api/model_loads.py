@@ -33,8 +33,6 @@ QUIET_SECONDS = 15.0
 MAX_VIEWERS = 32
 """Of one load."""
 
-_EXAMPLE = {"device_id": "01a1ff8a-2ec5-7eb4-a538-dda8dbd9fb3f", "accelerator": "kl720-0"}
-
 
 def load_routes(stores: Stores, loads: Loads, calls: LiveCalls, now: Callable[[], datetime]) -> Blueprint:
     """The routes."""
@@ -44,7 +42,6 @@ def load_routes(stores: Stores, loads: Loads, calls: LiveCalls, now: Callable[[]
     @described(
         media="text/event-stream",
         body=LoadWish,
-        body_example=_EXAMPLE,
         refusals=(NotFound, Conflict, DeviceOffline),
     )
     async def begin(model_id: str) -> Response:

@@ -82,6 +82,7 @@ class Through(StrEnum):
     TOKEN = "token"  # noqa: S105 - a word
     CLI = "cli"
     AGENT = "agent"
+    SERVER = "server"  # by itself: at its start, or when it counts
     NOBODY = "nobody"
 
 

@@ -71,7 +71,8 @@ class Origin:
     refusals: RefusalNotes | None = field(default=None, repr=False, compare=False)
 
 
-NOWHERE = Origin()
+NOWHERE = Origin(Through.SERVER)
+"""What nobody came in for."""
 
 _origin: ContextVar[Origin] = ContextVar("origin", default=NOWHERE)
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from visiona.domain.audit import AuditEntry, Deed, Outcome
 from visiona.domain.ids import UserId
 from visiona.domain.rates import KeyedLimiter, Window, address_key
-from visiona.services.audit import NO_DETAILS, Origin, current_origin, entry_of
+from visiona.services.audit import NO_DETAILS, NOWHERE, Origin, current_origin, entry_of
 from visiona.stores.errors import StoreUnavailable
 from visiona.stores.interfaces import Stores, Tx
 
@@ -130,7 +130,7 @@ class Refusals:
             entry_of(
                 self._now(),
                 Deed(deed),
-                origin=Origin(),
+                origin=NOWHERE,
                 outcome=Outcome.REFUSED,
                 details={"why": "more of the same kind, not listed one by one", "count": count},
             )

@@ -3,6 +3,7 @@
 Requests to devices do not come here; they are taken before Quart (door.py, proxy.py).
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any
@@ -13,15 +14,19 @@ from quart_trio import QuartTrio
 
 from visiona.domain.errors import NotFound
 from visiona.services.audit import Origin, RefusalNotes, set_origin
+from visiona.stores.errors import StoreUnavailable
 from visiona.web.access_log import log_access
 from visiona.web.callers import Callers
 from visiona.web.credentials import CredentialReader
+from visiona.web.door_handover import BREAK_STREAM
 from visiona.web.errors import SECURITY_HEADERS, error_response, one_error
 from visiona.web.guards import guard
 from visiona.web.refused import note_refusal
 from visiona.web.request_ids import request_id_from
 from visiona.web.settings import WebSettings
 from visiona.wire.http1.addresses import client_address
+
+log = logging.getLogger(__name__)
 
 BODY_SECONDS = 20
 """For a client to send a JSON body of at most a mebibyte; slower than a modem is an attack (H-11)."""
@@ -55,7 +60,13 @@ class Site(QuartTrio):
                     answering.cancel()
                     await trio.lowlevel.checkpoint()
 
-            await super().__call__(scope, receive, send_whole)
+            try:
+                await super().__call__(scope, receive, send_whole)
+            except* StoreUnavailable as group:
+                # The head is out, so it can be answered no more: half an answer must not pass for the whole.
+                log.warning("an answer broke off: %s", one_error(group))
+                if (breaker := scope.get("state", {}).get(BREAK_STREAM)) is not None:
+                    await breaker(send)
 
     async def handle_user_exception(self, error: BaseException) -> Response:
         """Answers what a route, a guard or the routing raised; cancellations go on."""

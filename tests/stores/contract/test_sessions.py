@@ -1,15 +1,17 @@
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from visiona.domain.audit import EVERY_ENTRY, EVERYTHING, Deed
 from visiona.domain.ids import SessionId, UserId
 from visiona.domain.notices import NoticeKind
 from visiona.domain.sessions import MAX_SESSIONS_PER_USER, UserSession
-from visiona.stores.errors import StoreConflict
+from visiona.stores.errors import StoreConflict, StoreUnavailable
 from visiona.stores.interfaces import Stores, Tx
 
 from tests.support.engines import ENGINES, EVERYWHERE
-from tests.support.nouns import LATER, NOW, Home, a_home
+from tests.support.nouns import LATER, NOW, Home, a_home, an_entry
 
 NONE = SessionId("none")
 TICK = timedelta(microseconds=1)
@@ -246,3 +248,48 @@ async def test_a_deed_is_undone_whole_when_it_cannot_be_told(
 
 async def _class_of_notices(tx: Tx, into: list[type]) -> None:
     into.append(type(tx.notices))
+
+
+async def test_what_goes_with_an_end_is_done_once_and_only_where_something_ended(
+    stores: Stores, home: Home
+) -> None:
+    seen: list[list[SessionId]] = []
+
+    async def also(tx: Tx, ended: Sequence[SessionId]) -> None:
+        seen.append(sorted(ended))
+        await tx.audit.append(an_entry(Deed.SESSION_ENDED, subject=ended[0]))
+
+    sessions = [home.session(idp_sid=sid) for sid in ("a", "b", "c", "c")]
+    await create(stores, *sessions)
+    one, two, *rest = sessions
+    assert not await stores.sessions.delete(NONE, NOW, also=also)
+    assert not await stores.sessions.delete(one.id, NOW, UserId("somebody else"), also=also)
+    assert await stores.sessions.delete(one.id, NOW, also=also)
+    assert not await stores.sessions.delete(one.id, NOW, also=also)
+    await stores.sessions.delete_of_idp(one.issuer, None, "c", NOW, also=also)
+    await stores.sessions.delete_of_user(home.user.id, NOW, also=also)
+    await stores.sessions.delete_of_user(home.user.id, NOW, also=also)
+    assert seen == [[one.id], sorted(each.id for each in rest), [two.id]]
+    entries = await stores.read(lambda tx: tx.audit.list_in(EVERYTHING, EVERY_ENTRY, 10))
+    assert len(entries) == 3
+
+
+async def test_s02_what_cannot_be_written_undoes_an_end_that_is_kept_beside_it_and_no_other(
+    stores: Stores, home: Home, engine: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A session that was to end has ended, also where its line is lost with the database: the server's log says so."""
+    session = home.session()
+    await create(stores, session)
+
+    async def also(tx: Tx, _: Sequence[SessionId]) -> None:
+        raise StoreUnavailable("the database broke")
+
+    if engine.endswith("+redis"):
+        assert await stores.sessions.delete(session.id, NOW, also=also)
+        assert await stores.sessions.by_id_or_none(session.id, NOW) is None
+        (record,) = [each for each in caplog.records if "could not be written down" in each.getMessage()]
+        assert session.id in getattr(record, "session_ids", "")
+    else:
+        with pytest.raises(StoreUnavailable):
+            await stores.sessions.delete(session.id, NOW, also=also)
+        assert await stores.sessions.by_id_or_none(session.id, NOW) == session

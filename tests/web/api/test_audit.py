@@ -1,17 +1,46 @@
 import csv
 import io
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
+import httpx
 import pytest
+import trio
 from visiona.domain.access import Role, Scope
 from visiona.domain.audit import Deed
+from visiona.domain.listen import ListenAddress
 from visiona.domain.workspaces import Membership
+from visiona.relay.deadlines import Sweeper
+from visiona.services import audit_export
 from visiona.services.users import add_user
+from visiona.web.door import open_door
+from visiona.web.proxy import Proxy
+from visiona.web.proxy_access import Access
+from visiona.web.proxy_crossing import Outside
+from visiona.web.settings import WebSettings
 
+from tests.support.away import AwayStores
 from tests.support.nouns import a_workspace, an_entry, put
 from tests.web.world import START, Person, World
+
+
+@asynccontextmanager
+async def served(world: World) -> AsyncIterator[str]:
+    """The site at a port, as browsers reach it."""
+    access, sweeper, stop = Access(world.callers, world.registry, world.stores), Sweeper(), trio.Event()
+    settings = replace(WebSettings(), listen=ListenAddress("127.0.0.1", 0))
+    proxy = Proxy(world.site, access, sweeper, outside=Outside.from_web(settings))
+
+    async def no_agent(*_: object) -> None:
+        await trio.lowlevel.checkpoint()
+
+    async with trio.open_nursery() as nursery:
+        (url, *_) = await nursery.start(open_door, settings, proxy, access, sweeper, no_agent, stop)
+        yield url
+        nursery.cancel_scope.cancel()
 
 
 async def deeds(person: Person, query: str = "") -> list[dict[str, Any]]:
@@ -192,3 +221,34 @@ async def test_who_may_not_is_on_record() -> None:
     (entry,) = await deeds(ada, "?deed=access_refused")
     assert entry["outcome"] == "refused"
     assert entry["details"] == {"why": "this token lacks the scope devices:read", "code": "FORBIDDEN"}
+
+
+async def test_s01_an_export_that_breaks_off_does_not_pass_for_whole(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever is given half a log must know that it is half."""
+    monkeypatch.setattr("visiona.services.audit_export.MAX_PAGE", 2)
+    stores = AwayStores()
+    world = World(stores=stores)
+    ada = await world.person()
+    for _ in range(5):
+        await ada.ask("POST", "/api/pairing/token", json={})
+    listing = audit_export.list_audit
+
+    async def breaking(*args: Any, **kwargs: Any) -> Any:
+        stores.database_is_away = "cursor" in kwargs
+        return await listing(*args, **kwargs)
+
+    monkeypatch.setattr(audit_export, "list_audit", breaking)
+    async with served(world) as url, httpx.AsyncClient(trust_env=False, headers=ada.headers) as client:
+        with pytest.raises(httpx.RemoteProtocolError):
+            await client.get(f"{url}/api/audit/export")
+        stores.database_is_away = False
+        monkeypatch.setattr(audit_export, "list_audit", listing)
+        whole = await client.get(f"{url}/api/audit/export")
+        assert whole.status_code == 200
+        assert len(whole.text.splitlines()) == 8
+    # It is no bug, and is said in one line.
+    assert [record.getMessage() for record in caplog.records if record.levelname in {"WARNING", "ERROR"}] == [
+        "an answer broke off: the store is away"
+    ]

@@ -124,7 +124,7 @@ def _note_arrival(
     async def note() -> None:
         g.arrived = trio.current_time()
         g.address = _address(trusted_proxies)
-        # Anew for each request: one after the other may be served by the same task.
+        # For this request alone: each is a task of its own.
         set_origin(Origin(address=g.address, request_id=current_request_id(), refusals=refusals))
 
     return note

@@ -9,8 +9,6 @@ from typing import Any
 
 import httpx
 
-from visiona.services.audit import current_origin, set_origin
-
 PREFIX = b"/idp/"
 
 
@@ -38,12 +36,7 @@ class LoopbackTransport(httpx.AsyncBaseTransport):
             stream=request.stream,
             extensions=request.extensions,
         )
-        origin = current_origin()
-        try:
-            response = await self._inner.handle_async_request(inner)
-        finally:
-            # The site took this for a request of its own; what goes on here is still the browser's.
-            set_origin(origin)
+        response = await self._inner.handle_async_request(inner)
         response.request = request
         return response
 

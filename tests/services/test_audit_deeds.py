@@ -10,6 +10,7 @@ from visiona.stores.errors import StoreUnavailable
 from visiona.stores.interfaces import Stores
 from visiona.stores.kept_sessions import KeptSessions
 
+from tests.house.tree import PACKAGE, ROOT
 from tests.services.test_wholeness import ADA, DEEDS
 from tests.support.engines import EVERYWHERE, Place, contents
 from tests.support.faults import FailingStores
@@ -154,6 +155,14 @@ async def test_a12_nobody_has_a_session_that_is_not_on_record(stores: Stores) ->
         assert (await lines(stores))[D.SIGN_IN] == before + 1
         break
     assert fail_at >= 2
+
+
+@pytest.mark.parametrize("deed", Deed)
+def test_each_word_is_written_somewhere_and_is_in_the_reference(deed: Deed) -> None:
+    """A deed that nobody notes would be a promise."""
+    assert f"`{deed}`" in (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    sources = (path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "domain" / "audit.py")
+    assert any(f"Deed.{deed.name}" in path.read_text(encoding="utf-8") for path in sources)
 
 
 def test_every_deed_of_the_services_is_here() -> None:

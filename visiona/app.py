@@ -152,7 +152,13 @@ async def _serve(
             inventory = relay.inventory
             feed = LiveFeed(registry.calls)
             registry.watchers.append(feed.watch)
-            loads = Loads(stores, files, registry, ask=inventory.ask)
+            loads = Loads(
+                stores,
+                files,
+                registry,
+                ask=inventory.ask,
+                return_seconds=settings.relay.load_return_seconds,
+            )
             registry.watchers.append(loads.watch)
             await background.start(loads.run)
             inventory.watchers.append(feed.answered)

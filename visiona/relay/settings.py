@@ -38,6 +38,7 @@ class RelaySettings:
         cameras_shared: cameras whose viewers share one stream, at one time; further ones are not shared.
         camera_frame_bytes: the longest picture that is shared; a camera with longer ones is watched by each alone.
         camera_kept_bytes: memory for the last pictures of cameras.
+        load_return_seconds: for a device to come back whose tunnel was lost while a model was loaded onto it.
         goodbye_seconds: for tunnels to close after the last request was answered, when the server stops.
     """
 
@@ -66,6 +67,7 @@ class RelaySettings:
     cameras_shared: int = 256
     camera_frame_bytes: int = 4 * 1024 * 1024
     camera_kept_bytes: int = 64 * 1024 * 1024
+    load_return_seconds: float = 300.0
     goodbye_seconds: float = 2.0
 
     def check(self) -> list[str]:
@@ -121,5 +123,6 @@ _POSITIVE = (
     "cameras_shared",
     "camera_frame_bytes",
     "camera_kept_bytes",
+    "load_return_seconds",
     "goodbye_seconds",
 )

@@ -34,6 +34,13 @@ LINES: dict[str, list[Deed]] = {
     "redeem_first_admin_link": [D.USER_CREATED, D.LINK_USED],
     "mint_sign_in_link": [D.LINK_CREATED],
     "redeem_sign_in_link": [D.LINK_USED, D.PASSWORD_CHANGED],
+    "create_workspace": [D.WORKSPACE_CREATED],
+    "delete_workspace": [D.WORKSPACE_DELETED],
+    "accept_invitation": [D.MEMBER_JOINED],
+    "change_role": [D.ROLE_CHANGED],
+    "remove_member": [D.MEMBER_REMOVED],
+    # One for each of the two workspaces.
+    "move_device": [D.DEVICE_MOVED, D.DEVICE_MOVED],
 }
 
 NOT_ALONE = {"record_reports", "begin_session", "end_sessions", "end_sessions_of_idp", "begin_sign_in"}

@@ -93,7 +93,7 @@ def test_h16_events_arrive_while_the_answer_goes_on(unit: Unit, backend: Backend
     assert lines[::3] == [b"id: 1\n", b"id: 2\n", b"id: 3\n"]
 
 
-def test_h15_a_viewer_that_leaves_stops_the_camera(
+def test_h15_the_last_viewer_that_leaves_stops_the_camera(
     unit: Unit, backend: Backend, measured: Callable[[str, float], None]
 ) -> None:
     backend.left.clear()
@@ -102,7 +102,17 @@ def test_h15_a_viewer_that_leaves_stops_the_camera(
         for _ in range(3):
             response.readline()
         assert response.read(len(PICTURE)) == PICTURE
-    measured("until the camera knew", until(lambda: "/mjpeg" in backend.left, "the camera has stopped", 5))
+    # It goes on for `relay.camera_linger_seconds`, for whoever reloads the page.
+    measured("until the camera knew", until(lambda: "/mjpeg" in backend.left, "the camera has stopped", 10))
+
+
+def test_h15_a_reader_that_leaves_stops_what_it_read(
+    unit: Unit, backend: Backend, measured: Callable[[str, float], None]
+) -> None:
+    backend.left.clear()
+    with unit.owner.stream("GET", unit.path("/sse")) as response:
+        assert response.readline() == b"id: 1\n"
+    measured("until the events ended", until(lambda: "/sse" in backend.left, "the events have stopped", 5))
 
 
 def test_h17_a_range_is_what_was_asked_for(unit: Unit) -> None:

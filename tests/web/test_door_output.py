@@ -5,7 +5,7 @@ import pytest
 import trio
 import trio.testing
 from visiona.relay.deadlines import Sweeper
-from visiona.web.door_output import Output
+from visiona.web.door_output import LIVE_UNSENT_BYTES, Output
 
 BIG = 8 << 20
 
@@ -113,3 +113,27 @@ async def test_what_was_not_flushed_can_be_taken_back(pair: tuple[socket.socket,
         sending.output.flush()
         assert pair[1].recv(100) == b"right"
         assert sending.taken == 0
+
+
+async def test_of_what_is_live_the_kernel_takes_little_ahead_of_a_slow_client() -> None:
+    taken: list[int] = []
+    for live in (False, True):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            theirs = socket.socket()
+            theirs.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+            theirs.connect(listener.getsockname())
+            ours, _ = listener.accept()
+        ours.setblocking(False)
+        with ours, theirs:
+            async with trio.open_nursery() as nursery:
+                sending = Sending(ours, nursery)
+                if live:
+                    sending.output.hold_little()
+                sending.output.queue(bytes(BIG), BIG)
+                sending.output.flush()
+                await trio.testing.wait_all_tasks_blocked(0.05)
+                taken.append(sending.taken)
+                nursery.cancel_scope.cancel()
+    # What is on its way is the client's window; beyond it only a little waits here.
+    assert taken[1] < taken[0] / 3
+    assert taken[1] < 4 * LIVE_UNSENT_BYTES

@@ -106,6 +106,8 @@ class DoorAnswer:
         kind = (head.get(b"content-type") or b"").lower()
         if kind.startswith(MIXED_REPLACE) and self._connection.found_camera(head, framing):
             return
+        if kind.startswith(MIXED_REPLACE):
+            self._connection.output.hold_little()
         self._status = head.status
         self._agent_seconds = trio.current_time() - self._started_at
         head = without_challenges(head, self.request, self.allowed.actor)

@@ -4,6 +4,7 @@ Sending never waits, for it is done from inside the tunnel's reader. What the ke
 a task that exists only as long as there is something left; until then nobody is given credit for it.
 """
 
+import contextlib
 import socket
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -14,6 +15,9 @@ from visiona.relay.deadlines import Sweeper
 
 SEND_BYTES = 262144
 """At most this much is joined for one send: as much as a stream's first window, and no copy is larger."""
+
+LIVE_UNSENT_BYTES = 131072
+"""Of a moving picture, waiting in the kernel beyond what is on its way: what waits there is old when it is seen."""
 
 Spawn = Callable[[Callable[[], Awaitable[None]]], None]
 
@@ -53,6 +57,11 @@ class Output:
         """Keeps the bytes for the next flush; `payload_bytes` of them are owed."""
         self._parts.append(data)
         self._owed_bytes += payload_bytes
+
+    def hold_little(self) -> None:
+        """What is sent from here on is live: the kernel is to take no more than a little ahead of the client."""
+        with contextlib.suppress(OSError):
+            self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, LIVE_UNSENT_BYTES)
 
     def discard(self) -> None:
         """Drops what was queued and not flushed. Only sound while nothing is stalled."""

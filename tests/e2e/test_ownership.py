@@ -19,7 +19,15 @@ from tests.e2e.server import Server
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
 
 NOWHERE = "01a1ff8a-2ec5-7eb4-a538-dda8dbd9fb3f"
-BODIES = {"patch": {"name": "mine now"}}
+BODIES = {
+    "patch": {"name": "mine now", "role": "admin"},
+    "post": {
+        "workspace_id": NOWHERE,
+        "device_id": NOWHERE,
+        "email": "eve@example.com",
+    },
+}
+"""What every route that names a thing can do with; those that take no body leave it unread."""
 
 
 class Things(NamedTuple):
@@ -28,6 +36,11 @@ class Things(NamedTuple):
     device_id: str
     id_or_token: str
     token_id: str
+    workspace_id: str
+    user_id: str
+    invitation_id: str
+    model_id: str
+    load_id: str = NOWHERE
     session_id: str = NOWHERE
     """Nobody has signed in here: the stranger's own route for sessions must say the same of anything."""
 
@@ -51,7 +64,20 @@ def things(ada: Caller, ada_unit: Unit) -> Things:
     made = ada.ask("POST", "/api/pairing/token").data
     ada_unit.server.evidence.secret(made["token"], "a pairing token")
     token = ada.ask("GET", "/api/auth/tokens").data["items"][0]["id"]
-    return Things(ada_unit.device_id, made["id"], token)
+    lab = ada.ask("POST", "/api/workspaces", {"name": "Lab"}).data["id"]
+    asked = ada.ask("POST", f"/api/workspaces/{lab}/members", {"email": "bob@example.com"}).data
+    ada_unit.server.evidence.secret(asked["token"], "an invitation")
+    model = {
+        "name": "yolo",
+        "version": "1",
+        "target_chips": ["KL720"],
+        "file_size": 1,
+        "sha256": "0" * 64,
+        "workspace_id": lab,
+    }
+    model_id = ada.ask("POST", "/api/models/init", model).data["model"]["id"]
+    user_id = ada.ask("GET", "/api/auth/me").data["sub"]
+    return Things(ada_unit.device_id, made["id"], token, lab, user_id, asked["id"], model_id)
 
 
 @pytest.fixture(scope="module")
@@ -85,8 +111,9 @@ def test_h08_each_route_answers_as_if_the_thing_did_not_exist(
     assert len(operations) > 15
     for method, path in operations:
         for thing in set(re.findall(r"{(\w+)}", path)) - {"path"}:
+            others = {**things._asdict(), "path": "x"}
             theirs, nothing, garbled = (
-                path.format(**{thing: value, "path": "x"})
+                path.format(**{**others, thing: value})
                 for value in (getattr(things, thing), NOWHERE, "not-an-id")
             )
             answer = asked(eve, method, theirs)

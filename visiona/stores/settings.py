@@ -4,8 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
 
-from visiona.stores import postgres_address
-from visiona.stores.files import s3_address
+from visiona.stores import postgres_address, s3_address
 from visiona.stores.postgres_address import PostgresAddress
 from visiona.stores.redis_address import NoAddress, RedisAddress, parsed
 

@@ -9,7 +9,7 @@ from visiona.stores.errors import StoreUnavailable
 from visiona.stores.files.errors import UploadBusy, WrongContent
 from visiona.stores.files.interfaces import FileRef
 from visiona.stores.files.s3 import S3Files
-from visiona.stores.files.s3_address import parsed
+from visiona.stores.s3_address import parsed
 
 from tests.stores.files.test_folder import all_files, bring, ref_of, whole
 from tests.support.servers.s3 import S3Server

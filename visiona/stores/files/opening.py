@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from visiona.stores.files import s3_address
+from visiona.stores import s3_address
 from visiona.stores.files.errors import FileStoreError
 from visiona.stores.files.folder import FolderFiles
 from visiona.stores.files.interfaces import FileStore

@@ -31,7 +31,7 @@ from visiona.stores.files import sweeping
 from visiona.stores.files.content import ContentFolder, Part
 from visiona.stores.files.errors import WrongContent
 from visiona.stores.files.interfaces import PIECE_BYTES, File, FileRef, Known, Upload
-from visiona.stores.files.s3_address import S3Address
+from visiona.stores.s3_address import S3Address
 
 T = TypeVar("T")
 

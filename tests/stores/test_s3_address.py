@@ -1,5 +1,5 @@
 import pytest
-from visiona.stores.files.s3_address import NoAddress, S3Address, parsed
+from visiona.stores.s3_address import NoAddress, S3Address, parsed
 
 
 def test_an_address_is_read_with_what_is_escaped_in_it() -> None:

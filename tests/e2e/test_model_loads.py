@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from visiona.agent.sample import site
 
-from tests.e2e.agents import Unit, reference_agent
+from tests.e2e.agents import Unit, go_unit, reference_agent
 from tests.e2e.client import Caller, until
+from tests.e2e.evidence import Evidence
 from tests.e2e.sample_unit import sample_unit
-from tests.e2e.server import Server
+from tests.e2e.server import Server, running_server
+from tests.interop import gobuild
 from tests.support.toxics import ToxicRelay
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(90)]
@@ -193,3 +196,39 @@ def test_of_strangers_nothing_is_seen(unit: Unit, server: Server, tmp_path: Path
         path = f"/api/devices/{unit.device_id}/loads/{nobody}{tail}"
         assert eve.ask(method, path).status == 404
         assert unit.owner.ask(method, path).status == 404
+
+
+@pytest.mark.interop
+@pytest.mark.parametrize("generation", gobuild.GENERATIONS)
+@pytest.mark.parametrize("streams", [0, 4])
+def test_go_agents_bring_a_model_as_a_form_and_in_ranges(
+    generation: str, streams: int, server: Server, ada: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """0: the local tool does not know of ranges, as all that exist."""
+    monkeypatch.setattr(site, "MAX_STREAMS", streams)
+    with (
+        sample_unit() as local,
+        go_unit(server, ada, generation, mode="pipe", target=local.removeprefix("http://")) as (unit, _),
+    ):
+        until(lambda: len(unit.item["accelerators"]) == 2, "the accelerators are known")
+        model = uploaded(ada, f"go-{generation}-{streams}", "KL720")
+        load = Watched(unit, model)
+        last = load.to_the_end()
+        assert last["state"] == "active", last
+        assert load.states() == ["queued", "pushing", "flashing", "active"]
+
+
+def test_a_server_that_stops_says_so_to_who_watches(evidence: Evidence, local: str, tmp_path: Path) -> None:
+    with running_server(tmp_path / "server", evidence) as server:
+        owner = server.person("ada")
+        with ToxicRelay(int(server.relay.rpartition(":")[2])) as way:
+            dial = f"ws://127.0.0.1:{way.port}"
+            with reference_agent(server, owner, tmp_path / "agent", local, "--dial", dial) as (unit, _):
+                until(lambda: len(unit.item["accelerators"]) == 2, "the accelerators are known")
+                model = uploaded(owner, "stopped", "KL720")
+                way.delay(0.1)
+                load = Watched(unit, model)
+                load.until_sent(SIZE // 8)
+                assert server.stop() == 0
+                last = load.to_the_end()
+                assert (last["state"], last["code"]) == ("failed", "SERVER_STOPPING")

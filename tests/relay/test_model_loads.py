@@ -308,7 +308,7 @@ async def test_a_load_goes_on_when_the_device_is_back_and_flashes_once_more(tmp_
     async with bench(tmp_path) as one:
         one.unit.hold[FLASH] = trio.Event()
         load = await one.begin()
-        await in_state(load, LoadState.FLASHING)
+        await until(lambda: FLASH in one.unit.asked)
         live = one.relay.registry.online(one.paired.device.id)
         assert live is not None
         live.tunnel.close(Cause.TCP_RESET.value)

@@ -88,6 +88,7 @@ def views(device_id: str) -> Iterator[tuple[str, str, Callable[[Console], None]]
     yield "tokens", "/tokens", nothing
     yield "tokens-new", "/tokens", new_token
     yield "sessions", "/sessions", nothing
+    yield "invitation", "/invitation", nothing
     yield "reference", "/reference", opened_routes
 
 

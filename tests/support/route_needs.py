@@ -52,6 +52,8 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("GET", "/pairing"): _PAGE,
     ("GET", "/tokens"): _PAGE,
     ("GET", "/sessions"): _PAGE,
+    ("GET", "/invitation"): _PAGE,
+    ("GET", "/reference"): _PAGE,
     ("GET", "/console/<version>/<path:name>"): _nothing("a file of ours"),
     ("GET", "/api/auth/login"): _prepared(SESSIONS),
     ("GET", "/api/auth/callback"): _prepared(SESSIONS, DATABASE),

@@ -15,7 +15,9 @@ async def opened(world: World, path: str, **headers: str) -> Answer:
     return await world.ask("GET", path, headers={**NAVIGATION, "Cookie": visitor.cookie, **headers})
 
 
-@pytest.mark.parametrize("path", ["/", "/devices/new", DEVICE, "/pairing", "/tokens", "/sessions"])
+@pytest.mark.parametrize(
+    "path", ["/", "/devices/new", DEVICE, "/pairing", "/tokens", "/sessions", "/invitation"]
+)
 async def test_a_page_is_html_that_is_held_to_its_policy(path: str) -> None:
     answer = await opened(World(), path)
     assert answer.status == 200

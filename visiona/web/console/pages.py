@@ -11,7 +11,16 @@ from typing import Final
 from visiona.web.console.files import Assets
 from visiona.web.console.languages import dictionary
 
-PAGES: Final = ("/", "/devices/new", "/devices/<device_id>", "/pairing", "/tokens", "/sessions", "/reference")
+PAGES: Final = (
+    "/",
+    "/devices/new",
+    "/devices/<device_id>",
+    "/pairing",
+    "/tokens",
+    "/sessions",
+    "/invitation",
+    "/reference",
+)
 """As the site's rules; the scripts know the same ones (assets/routes.js)."""
 
 CSP: Final = (

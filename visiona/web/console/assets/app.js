@@ -12,12 +12,13 @@ import { devices } from "./pages/devices.js";
 import { notFound } from "./pages/not_found.js";
 import { pairing } from "./pages/pairing.js";
 import { reference } from "./pages/reference.js";
+import { invitation } from "./pages/invitation.js";
 import { sessions } from "./pages/sessions.js";
 import { signedOut } from "./pages/signed_out.js";
 import { match, pathIn, signInUrl, url } from "./routes.js";
 import { firstLanguage, rememberLanguage, t, useLanguage } from "./text.js";
 
-const PAGES = { devices, addDevice, device, pairing, tokens: accessTokens, sessions, reference };
+const PAGES = { devices, addDevice, device, pairing, tokens: accessTokens, sessions, invitation, reference };
 
 // Their addresses are relative to the page as it was opened; the address of the page changes while it is used.
 for (const element of document.querySelectorAll("link[href]")) element.href = element.href;

@@ -33,6 +33,7 @@ const RULES = [
   [/^pairing$/, "pairing"],
   [/^tokens$/, "tokens"],
   [/^sessions$/, "sessions"],
+  [/^invitation$/, "invitation"],
   [/^reference$/, "reference"],
 ];
 

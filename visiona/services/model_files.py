@@ -14,7 +14,7 @@ from visiona.domain.errors import Conflict, Invalid, NotFound, StorageFull
 from visiona.domain.ids import ModelId
 from visiona.domain.models import Model, ModelStatus
 from visiona.services.audit import note
-from visiona.services.models import changeable_model
+from visiona.services.models import changeable_model, get_model, need_change
 from visiona.stores.files.errors import NoRoom, UploadBusy, WrongContent
 from visiona.stores.files.interfaces import FileRef, FileStore, Upload
 from visiona.stores.interfaces import Stores, Tx
@@ -72,7 +72,8 @@ async def finish_model(
         NotFound, NotAllowed: it is not the caller's to see, or not to change.
         Conflict: the file is not there, or not all of it.
     """
-    model = await stores.write(lambda tx: changeable_model(tx, actor, model_id))
+    model = await get_model(stores, actor, model_id)
+    need_change(actor, model)
     if model.status is ModelStatus.READY:
         return model
     ref = file_of(model)

@@ -185,8 +185,13 @@ async def changeable_model(tx: Tx, actor: Actor, model_id: ModelId) -> Model:
         NotFound, NotAllowed: it is not the caller's to see, or not to change.
     """
     model = await visible_model(tx, actor, model_id, is_held=True)
-    actor.need_admin(model.workspace_id or WorkspaceId(""))
+    need_change(actor, model)
     return model
+
+
+def need_change(actor: Actor, model: Model) -> None:
+    """Raises NotAllowed where the model is not the caller's to change, NotFound for a built-in one."""
+    actor.need_admin(model.workspace_id or WorkspaceId(""))
 
 
 def _made(actor: Actor, workspace: WorkspaceId, said: Announced, now: datetime) -> Model:

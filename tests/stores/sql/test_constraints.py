@@ -20,6 +20,7 @@ Database = tuple[asyncio.AbstractEventLoop, asyncpg.Connection]
 
 MINUTES_15 = 15 * 60 * 1_000_000
 NO_TEXTS = "'{}'"  # an empty array, and some text where there are none
+DAYS_7 = 7 * 24 * 3600 * 1_000_000
 DAYS_90 = 90 * 24 * 3600 * 1_000_000
 
 
@@ -150,6 +151,21 @@ def link(link_hash: str, *, purpose: str = "sign_in", user_id: str | None = "ada
     return f"INSERT INTO one_time_links VALUES ('{link_hash}', '{purpose}', {text(user_id)}, 10, {10 + life}, NULL)"
 
 
+def invitation(
+    token_hash: str,
+    invitation_id: str = "i",
+    *,
+    workspace_id: str = "ada",
+    email: str | None = None,
+    role: str = "member",
+    invited_by: str = "ada",
+    life: int = 1,
+) -> str:
+    address = f"{token_hash[:1]}-{invitation_id}@example.com" if email is None else email
+    return f"""INSERT INTO invitations VALUES ('{token_hash}', '{invitation_id}', '{workspace_id}', '{address}',
+        '{role}', '{invited_by}', 10, {10 + life})"""
+
+
 def model(
     model_id: str,
     *,
@@ -178,6 +194,7 @@ def refused(write: Write, sql: str, about: str) -> None:
         (access_token, "token"),
         (pairing_token, "token"),
         (session_token, "token"),
+        (invitation, "token"),
         (user_session, "session"),
     ],
 )
@@ -199,7 +216,8 @@ def test_the_hash_of_a_state_and_of_a_link_is_its_key(
 
 
 @pytest.mark.parametrize(
-    ("insert", "longest"), [(pairing_token, MINUTES_15), (link, MINUTES_15), (session_token, DAYS_90)]
+    ("insert", "longest"),
+    [(pairing_token, MINUTES_15), (link, MINUTES_15), (invitation, DAYS_7), (session_token, DAYS_90)],
 )
 def test_no_token_lives_longer_than_its_kind_may(
     write: Write, insert: Callable[..., str], longest: int
@@ -246,6 +264,13 @@ def test_a_member_is_one_once_and_in_a_role_that_there_is(write: Write) -> None:
     refused(write, member("ada", "bob", "king"), "other")
 
 
+def test_an_address_is_invited_once_and_never_to_own(write: Write) -> None:
+    write(invitation(digest("a"), "one", email="eve@example.com"))
+    refused(write, invitation(digest("b"), "two", email="eve@example.com"), "invitation")
+    write(invitation(digest("b"), "two", email="eve@example.com", workspace_id="bob"))
+    refused(write, invitation(digest("c"), "three", role="owner"), "other")
+
+
 def test_what_is_referred_to_is_there(write: Write) -> None:
     for sql in (
         workspace("w", personal_of="nobody"),
@@ -259,6 +284,8 @@ def test_what_is_referred_to_is_there(write: Write) -> None:
         session_token(digest("a"), pairing="nothing"),
         user_session(digest("a"), user_id="nobody"),
         link(digest("a"), user_id="nobody"),
+        invitation(digest("a"), workspace_id="nowhere"),
+        invitation(digest("a"), invited_by="nobody"),
         model("m", workspace_id="nowhere"),
         model("m", user_id="nobody"),
         "INSERT INTO device_events VALUES ('e', 'nothing', 'paired', 0, NULL, NULL)",

@@ -333,3 +333,30 @@ async def test_everything_else_goes_to_the_site() -> None:
         ):
             await on.storage(scope, None, None)  # type: ignore[arg-type]
     assert seen == ["lifespan", "/storages", "/storage/x"]
+
+
+async def test_nobody_waits_for_more_of_a_body_that_is_over(autojump_clock: trio.testing.MockClock) -> None:
+    """The connection is wanted for the next request."""
+    async with rig() as on:
+        received = iter([{"type": "http.request", "body": b"", "more_body": False}])
+
+        async def receive() -> dict[str, Any]:
+            if (message := next(received, None)) is None:
+                await trio.sleep_forever()
+            return message  # type: ignore[return-value]
+
+        async def send(message: dict[str, Any]) -> None:
+            await trio.lowlevel.checkpoint()
+
+        path, _, query = on.link.partition("?")
+        headers = [(b"content-range", f"bytes */{SIZE}".encode())]
+        scope = {
+            "type": "http",
+            "method": "PUT",
+            "path": path,
+            "query_string": query.encode(),
+            "headers": headers,
+        }
+        before = trio.current_time()
+        await on.storage(scope, receive, send)
+        assert trio.current_time() == before

@@ -45,6 +45,30 @@ class Left(Exception):
     """The client went away in the middle."""
 
 
+class _Body:
+    """A request's body as it comes.
+
+    Attributes:
+        is_over: all of it has come, or the client left: there is nothing to wait for.
+    """
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self.is_over = False
+
+    async def receive(self) -> Message:
+        """See the ASGI specification."""
+        message = await self._receive()
+        self.is_over = message["type"] == "http.disconnect" or not message.get("more_body", False)
+        return message
+
+    async def drain(self) -> None:
+        """Takes what a client still sends, for a moment."""
+        with trio.move_on_after(DRAIN_SECONDS):
+            while not self.is_over:
+                await self.receive()
+
+
 class Span(NamedTuple):
     """Which bytes of a file a request brings: from `start` on, or for None all of them; `length` 0 only asks."""
 
@@ -97,21 +121,22 @@ class Storage:
             )
 
     async def _answer(self, scope: Message, receive: Receive, send: Send, request_id: str) -> int:
+        body_of = _Body(receive)
         try:
-            received, size = await self._take(scope, receive)
+            received, size = await self._take(scope, body_of)
         except (VisionaError, StoreUnavailable, HTTPException) as error:
             status, headers, body = error_response(error, request_id)
-            await _send(send, status, headers, body, before_end=lambda: _drain(receive))
+            await _send(send, status, headers, body, before_end=body_of.drain)
             return status
         status = 200 if received == size else 202
         data = {"received_bytes": received, "size": size, "complete": received == size}
         body = json.dumps({"success": True, "data": data}, separators=(",", ":")).encode()
         headers = [(b"content-type", b"application/json; charset=utf-8"), *SECURITY_HEADERS]
         headers.append((b"x-request-id", request_id.encode()))
-        await _send(send, status, headers, body, before_end=lambda: _drain(receive))
+        await _send(send, status, headers, body, before_end=body_of.drain)
         return status
 
-    async def _take(self, scope: Message, receive: Receive) -> tuple[int, int]:
+    async def _take(self, scope: Message, body: "_Body") -> tuple[int, int]:
         """How much is here now, and how much there is of the file."""
         if scope["method"] != "PUT":
             raise MethodNotAllowed("this path has no such method", allowed=frozenset({"PUT"}))
@@ -120,11 +145,13 @@ class Storage:
         span = _span(scope, ref)
         received = await self._files.received(ref)
         if (span.length == 0 and received < ref.size) or await self._files.has(ref):
+            # Before the answer: over HTTP/2 curl goes round in circles when a good one comes in the middle of its body.
+            await body.drain()
             return received, ref.size
         # Who asks for a file that is here whole and not in its place yet, for the server was killed then, gives it that.
         start = span.start if span.length else received
         async with bringing(self._files, ref, start) as upload:
-            async with aclosing(self._pieces(receive, span.length)) as pieces:
+            async with aclosing(self._pieces(body, span.length)) as pieces:
                 async for piece in pieces:
                     await upload.write(piece)
             if upload.offset == ref.size:
@@ -133,11 +160,11 @@ class Storage:
                 await upload.commit()
             return upload.offset, ref.size
 
-    async def _pieces(self, receive: Receive, length: int) -> AsyncGenerator[bytes, None]:
+    async def _pieces(self, body: "_Body", length: int) -> AsyncGenerator[bytes, None]:
         left, is_more = length, True
         while is_more:
             with trio.move_on_after(self._idle_seconds) as waiting:
-                message = await receive()
+                message = await body.receive()
             if waiting.cancelled_caught:
                 raise RequestTimeout
             if message["type"] == "http.disconnect":
@@ -183,14 +210,6 @@ def _query(scope: Message) -> dict[str, str]:
     except ValueError as error:
         raise Invalid("the query cannot be read") from error
     return dict(pairs)
-
-
-async def _drain(receive: Receive) -> None:
-    with trio.move_on_after(DRAIN_SECONDS):
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect" or not message.get("more_body", False):
-                return
 
 
 async def _send(

@@ -133,6 +133,21 @@ async def test_a_path_that_does_not_look_like_a_camera_is_shared_once_it_has_ans
         assert camera.asked == [b"/eye"]
 
 
+@pytest.mark.parametrize("path", ["~/eye", "~/stream"])
+async def test_what_a_viewer_sends_ahead_waits_for_the_end_of_the_picture(layer: str, path: str) -> None:
+    camera = Camera()
+    async with open_rig(layer, camera.program) as rig:
+        client = await viewer(rig, path)
+        await until(lambda: rig.cameras.viewer_count == 1 and bool(camera.streams))
+        await camera.show(part(1))
+        await sees(client, 1)
+        await client.send(rig.request("GET ~/next"))
+        await settle()
+        await camera.show(part(2))
+        await sees(client, 2)
+        assert len(camera.asked) == 1
+
+
 async def test_those_who_asked_for_it_at_once_come_together_when_it_answers(layer: str) -> None:
     camera = Camera(answers_at_once=False)
     async with open_rig(layer, camera.program) as rig:

@@ -99,7 +99,7 @@ class LiveTunnel:
         self.peer_address = peer_address
         self.agent_version = agent_version
         self.instance = instance
-        self.moved_at = connected_at
+        self.moved_at: datetime | None = None
 
     @property
     def device_id(self) -> DeviceId:
@@ -261,11 +261,13 @@ class Registry:
         """A device is somebody else's now; ends what runs over it, for some of those lost it. Its tunnel stays.
 
         Args:
-            at: when; what was before the last one that is known here changes nothing.
+            at: when. What is known here already, or was before that, changes nothing: whoever came since stays.
         """
         self.cut_count += 1
         live = self._live.get(move.device_id)
-        if live is not None and at >= live.moved_at:
+        if live is not None:
+            if live.moved_at is not None and at <= live.moved_at:
+                return Cut()
             live.moved_at = at
             live.session = replace(live.session, workspace_id=move.workspace_id, user_id=move.user_id)
         return Cut(sockets=self.calls.cut_device(move.device_id, Cause.REVOKED.value))

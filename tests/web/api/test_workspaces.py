@@ -171,6 +171,20 @@ async def test_a_move_that_is_told_late_does_not_undo_the_next_one() -> None:
     assert live.session.workspace_id == lab
 
 
+async def test_who_comes_after_a_move_is_not_ended_when_it_is_told_again() -> None:
+    world = World()
+    ada = await world.person()
+    lab, roof = await lab_of(ada), await lab_of(ada, "Roof")
+    live = await world.connected(await paired_in(world, ada, lab))
+    await ada.ask("POST", f"/api/devices/{live.device_id}/transfer", json={"workspace_id": roof})
+    ended = watching(world, ada, live.device_id)
+    for notice in await world.stores.read(lambda tx: tx.notices.after(0, 10)):
+        if notice.kind is NoticeKind.DEVICE_MOVED:
+            world.revoking.apply(notice)
+    assert ended == []
+    assert live.session.workspace_id == roof
+
+
 async def test_another_process_learns_it_from_the_notices() -> None:
     """Two servers on one database: the one that did nothing of it."""
     world = World()

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import signal
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -17,6 +18,11 @@ from tests.support.servers.postgres import NamedPostgres, PostgresServer
 from tests.support.servers.redis import RedisServer
 from tests.support.servers.s3 import S3Server
 from tests.support.side_loop import SideLoop
+
+
+def pytest_configure() -> None:
+    """Control-C is heard also where whoever started the tests in the background has it ignored; children inherit that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -20,7 +20,7 @@ from tests.support.servers.processes import ServerFolder, ServerProcess, free_po
 
 MODULE = Path(__file__).parent / "s3gateway"
 PROGRAM = MODULE / "bin" / "versitygw-1.8.0"
-BUILD_SECONDS = 900
+BUILD_SECONDS = 420
 BUCKET = "models"
 ACCESS_KEY, SECRET_KEY = "AKIDVISIONATESTS", "not/a+secret:in@any%sense"
 

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 import trio
-from visiona.cli.copying import STATE_FILES, run_copy
+from visiona.cli.copying import STATE_FILES, note_model_files, run_copy
 from visiona.cli.output import CommandError
+from visiona.config import Settings, from_process
 from visiona.stores.copying.ends import Progress
 from visiona.stores.copying.errors import CopyRefused
+from visiona.stores.files.opening import FOLDER
 
 from tests.cli.test_serve import environment, started
 from tests.stores.copying.sample import filled_with_many
@@ -70,7 +72,36 @@ def test_the_server_keeps_no_file_that_a_backup_lacks(tmp_path: Path) -> None:
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=15)
     assert "visiona.db" in found
-    assert {name for name in found if not name.startswith("visiona.db")} == set(STATE_FILES)
+    kept = {name for name in found if not name.startswith("visiona.db")}
+    # Of model files it is said that the folder is to be copied too: they may be many times as large as all the rest.
+    assert kept == {*STATE_FILES, FOLDER}
+
+
+def settings_of(folder: Path, text: str = "") -> Settings:
+    file = folder / "visiona.toml"
+    file.write_text(f'state_dir = "{folder}"\n{text}')
+    file.chmod(0o600)
+    return from_process(file, []).settings
+
+
+def test_where_model_files_are_is_said_if_there_are_any(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    note_model_files(settings_of(tmp_path))
+    assert capsys.readouterr().err == ""
+    (tmp_path / FOLDER / "objects" / "ab").mkdir(parents=True)
+    (tmp_path / FOLDER / "objects" / "ab" / "abc").write_bytes(b"model")
+    note_model_files(settings_of(tmp_path))
+    assert str(tmp_path / FOLDER) in capsys.readouterr().err
+
+
+def test_an_object_store_is_named_as_the_place_of_model_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    note_model_files(settings_of(tmp_path, '[storage]\nurl = "s3://KEY:SECRET@s3.example.com/bucket"\n'))
+    said = capsys.readouterr().err
+    assert "object store" in said
+    assert "SECRET" not in said
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-from visiona.cli.copying import STATE_FILES, note_redis, refuse_memory, run_copy
+from visiona.cli.copying import STATE_FILES, note_model_files, note_redis, refuse_memory, run_copy
 from visiona.cli.output import Exit, moment, print_facts, print_json, print_note
 from visiona.config import from_process
 from visiona.services.clock import now
@@ -40,6 +40,7 @@ def backup(arguments: argparse.Namespace) -> int:
     )
     written = run_copy("backup", write)
     note_redis(settings)
+    note_model_files(settings)
     if settings.session.key is not None:
         print_note("session.key is in the configuration, which is not part of this")
     shown = {

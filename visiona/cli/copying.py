@@ -12,11 +12,12 @@ from visiona.cli.progress import RowProgress
 from visiona.config import Settings
 from visiona.stores.copying.ends import Progress
 from visiona.stores.copying.errors import CopyRefused
+from visiona.stores.files.opening import FOLDER
 from visiona.web.idp.key_file import KEY_FILE as PROVIDER_KEYS
 from visiona.web.session_key import KEY_FILE as SESSION_KEY
 
 STATE_FILES = (SESSION_KEY, PROVIDER_KEYS)
-"""What the server keeps beside its database."""
+"""What the server keeps beside its database, but for model files, which may be many times as large."""
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -55,6 +56,16 @@ def refuse_memory(settings: Settings) -> None:
             "the database is memory: and lives in the server alone; set database.url to a file",
             code="NO_DATABASE",
         )
+
+
+def note_model_files(settings: Settings) -> None:
+    """Says where the files of models are, of which only the records are in the database."""
+    if settings.storage.url is not None:
+        print_note("model files are in the object store, so they are not part of this")
+        return
+    folder = settings.storage.path or settings.state_dir / FOLDER
+    if any((folder / "objects").rglob("*")):
+        print_note(f"model files are not part of this; copy their folder too: {folder}")
 
 
 def note_redis(settings: Settings) -> None:

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from visiona.cli.confirming import confirm
-from visiona.cli.copying import STATE_FILES, note_redis, refuse_memory, run_copy
+from visiona.cli.copying import STATE_FILES, note_model_files, note_redis, refuse_memory, run_copy
 from visiona.cli.output import CommandError, Exit, moment, print_facts, print_json, print_note
 from visiona.config import from_process
 from visiona.stores.copying.backup import check, restore
@@ -44,6 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
             error.message += "; to lose what it holds: --replace"
         raise
     note_redis(settings)
+    note_model_files(settings)
     print_note(
         "what was revoked or signed out since the backup is good again: revoke it again, then start the server"
     )

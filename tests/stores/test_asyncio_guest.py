@@ -7,11 +7,13 @@ import socket
 import threading
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
 import sniffio
 import trio
+import trio.testing
 from visiona.stores import asyncio_guest
 from visiona.stores.asyncio_guest import SLICE_SECONDS, AsyncioGuest, open_guest
 
@@ -63,6 +65,99 @@ async def test_what_it_raises_comes_out_as_it_is(guest: AsyncioGuest) -> None:
     with pytest.raises(KeyError) as caught:
         await guest.run(fail)
     assert caught.value is error
+
+
+async def test_who_comes_first_to_a_resting_guest_is_begun_at_once(guest: AsyncioGuest) -> None:
+    """The pump need not be woken for it, and gives the turns after that."""
+    order: list[str] = []
+
+    async def ask() -> int:
+        order.append("ask")
+        await asyncio.sleep(0.001)
+        return 7
+
+    async def other() -> None:
+        order.append("other")
+
+    for _ in range(3):
+        await trio.testing.wait_all_tasks_blocked()
+        order.clear()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(other)
+            assert await guest.run(ask) == 7
+        assert order == ["ask", "other"]
+
+
+@pytest.mark.parametrize("is_rested", [True, False])
+async def test_what_needs_no_waiting_gives_others_their_turn_all_the_same(
+    guest: AsyncioGuest, is_rested: bool
+) -> None:
+    if is_rested:
+        await trio.testing.wait_all_tasks_blocked()
+    others: list[int] = []
+
+    async def at_once() -> int:
+        return len(others)
+
+    async def at_once_and_wrong() -> None:
+        raise KeyError("x")
+
+    async def others_turn() -> None:
+        while len(others) < 20:
+            others.append(1)
+            await trio.lowlevel.checkpoint()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(others_turn)
+        for _ in range(5):
+            before = len(others)
+            await guest.run(at_once)
+            with pytest.raises(KeyError):
+                await guest.run(at_once_and_wrong)
+            assert len(others) > before
+
+
+async def test_one_that_comes_to_a_resting_guest_can_be_cancelled(guest: AsyncioGuest) -> None:
+    for _ in range(3):
+        await trio.testing.wait_all_tasks_blocked()
+        sleeper = Sleeper()
+        with trio.move_on_after(0.01) as scope:
+            await guest.run(sleeper)
+        assert (scope.cancelled_caught, sleeper.cancelled_count, sleeper.has_cleaned_up) == (True, 1, True)
+
+
+async def test_a_timer_of_one_that_came_to_a_resting_guest_goes_off(guest: AsyncioGuest) -> None:
+    async def nap() -> float:
+        began = time.monotonic()
+        await asyncio.sleep(0.02)
+        return time.monotonic() - began
+
+    for _ in range(3):
+        await trio.testing.wait_all_tasks_blocked()
+        with trio.fail_after(5):
+            assert await guest.run(nap) >= 0.019
+
+
+async def test_what_takes_long_at_once_is_gone_on_with_by_the_pump(guest: AsyncioGuest) -> None:
+    await trio.testing.wait_all_tasks_blocked()
+    before = guest.turn_count
+
+    async def toil() -> None:
+        while guest.turn_count < before + 3:  # noqa: ASYNC110  it is to be busy
+            await asyncio.sleep(0)
+
+    with trio.fail_after(5):
+        await guest.run(toil)
+
+
+async def test_one_that_cancels_itself_at_once_is_a_bug(guest: AsyncioGuest) -> None:
+    await trio.testing.wait_all_tasks_blocked()
+
+    async def cancel_itself() -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(RuntimeError, match="not by its caller"):
+        await guest.run(cancel_itself)
 
 
 async def test_what_the_block_raises_comes_out_as_it_is() -> None:
@@ -448,13 +543,17 @@ def test_control_c_goes_to_the_program_and_not_into_asyncio() -> None:
             seen.append("cleaned up")
             raise
 
-    async def program() -> None:
+    async def program(*, is_rested: bool) -> None:
         async with open_guest() as guest:
+            if is_rested:
+                await trio.testing.wait_all_tasks_blocked()
             await guest.run(interrupt)
 
-    with pytest.raises(KeyboardInterrupt):
-        trio.run(program)
-    assert seen == ["went on", "cleaned up"]
+    for is_rested in (False, True):
+        seen.clear()
+        with pytest.raises(KeyboardInterrupt):
+            trio.run(partial(program, is_rested=is_rested))
+        assert seen == ["went on", "cleaned up"]
 
 
 async def test_the_loop_is_asyncios_own(guest: AsyncioGuest) -> None:

@@ -25,7 +25,7 @@ USERS = 100
 DEVICES_OF_USER = 40
 TOKENS_OF_USER = 10
 SESSIONS_OF_USER = 5
-PREPARED = 1500
+PREPARED = 700
 """What is used up by being called is made before, so many at a time; when they are gone the measurement is over."""
 IN_ONE_TRANSACTION = 250
 JOURNAL_BATCH = 200

@@ -1,7 +1,7 @@
 """What a store call costs on each engine: how many a second, and how long one takes, alone and beside others.
 
 Every round asks each engine in turn, so that what else the machine does hits all alike; shown are medians of the
-rounds' rates and CPU times, and latencies over all rounds. `asyncpg alone` is the same operations with the same SQL on a plain asyncio
+rounds, or with --best the round that was disturbed least, for a machine that has much else to do. `asyncpg alone` is the same operations with the same SQL on a plain asyncio
 loop, with neither bridge nor deadlines nor retries: what the engine is measured against.
 """
 
@@ -146,24 +146,25 @@ def quantile(values: list[float], share: float) -> float:
     return 1000 * ordered[int(share * (len(ordered) - 1))]
 
 
-def rows(bench: Bench) -> list[dict[str, Any]]:
+def rows(bench: Bench, *, is_best: bool) -> list[dict[str, Any]]:
     """The figures of each call on each engine."""
-    found = []
-    for (call, callers, engine), many in bench.seen.items():
-        took = [each for seen in many for each in seen.took]
-        found.append(
-            {
-                "call": call,
-                "callers": callers,
-                "engine": engine,
-                "per_second": statistics.median(seen.rate for seen in many),
-                "p50_ms": quantile(took, 0.5),
-                "p99_ms": quantile(took, 0.99),
-                "cpu_us": 1e6 * statistics.median(seen.cpu_seconds / len(seen.took) for seen in many),
-                "measured": len(took),
-            }
-        )
-    return found
+
+    def over_rounds(values: Iterator[float], best: Callable[[list[float]], float]) -> float:
+        return best(list(values)) if is_best else statistics.median(values)
+
+    return [
+        {
+            "call": call,
+            "callers": callers,
+            "engine": engine,
+            "per_second": over_rounds((seen.rate for seen in many), max),
+            "p50_ms": over_rounds((quantile(seen.took, 0.5) for seen in many), min),
+            "p99_ms": over_rounds((quantile(seen.took, 0.99) for seen in many), min),
+            "cpu_us": 1e6 * over_rounds((seen.cpu_seconds / len(seen.took) for seen in many), min),
+            "measured": sum(len(seen.took) for seen in many),
+        }
+        for (call, callers, engine), many in bench.seen.items()
+    ]
 
 
 def tables(results: list[dict[str, Any]], names: list[str]) -> Iterator[str]:
@@ -199,17 +200,20 @@ def cpu_table(results: list[dict[str, Any]], names: list[str]) -> Iterator[str]:
         yield f"| {call} | {' | '.join(cells)} |"
 
 
-def busy_table(bench: Bench) -> Iterator[str]:
+def busy_table(bench: Bench, *, is_best: bool) -> Iterator[str]:
     """Markdown: one line an engine."""
     yield ""
-    yield f"| loop kept {BUSY_SHARE:.0%} busy | loop was busy | reads, p50 / p99 ms | writes, p50 / p99 ms | calls |"
+    yield f"| loop kept {BUSY_SHARE:.0%} busy | reads, p50 / p99 ms | writes, p50 / p99 ms | calls | loop was busy |"
     yield "|---|---|---|---|---|"
+    choose: Callable[[list[float]], float] = min if is_best else statistics.median
     for name, many in bench.busy.items():
-        reads = [each for busy in many for each in busy.reads]
-        writes = [each for busy in many for each in busy.writes]
-        share = statistics.median(busy.share for busy in many)
-        cells = [f"{ms(quantile(took, 0.5))} / {ms(quantile(took, 0.99))}" for took in (reads, writes)]
-        yield f"| {name} | {share:.0%} | {cells[0]} | {cells[1]} | {len(reads) + len(writes):,} |"
+        cells = [
+            " / ".join(ms(choose([quantile(took, share) for took in rounds])) for share in (0.5, 0.99))
+            for rounds in ([busy.reads for busy in many], [busy.writes for busy in many])
+        ]
+        count = sum(len(busy.reads) + len(busy.writes) for busy in many)
+        was_busy = statistics.median(busy.share for busy in many)
+        yield f"| {name} | {cells[0]} | {cells[1]} | {count:,} | {was_busy:.0%} |"
 
 
 def ms(value: float) -> str:
@@ -221,10 +225,11 @@ def main() -> None:
     """Runs what the arguments ask for."""
     parser = argparse.ArgumentParser(prog="scripts/bench stores", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=0.5, help="of each measurement")
-    parser.add_argument("--busy-seconds", type=float, default=10.0, help="on a busy loop; 0: none")
+    parser.add_argument("--seconds", type=float, default=0.4, help="of each measurement")
+    parser.add_argument("--busy-seconds", type=float, default=5.0, help="on a busy loop; 0: none")
     parser.add_argument("--engines", default=",".join(NAMES), help="those to measure, with commas between")
     parser.add_argument("--only", default="", help="only calls whose name contains this; several with commas")
+    parser.add_argument("--best", action="store_true", help="show the best round, not the median")
     parser.add_argument("--pool-size", type=int, default=8, help="connections to each server")
     parser.add_argument("--json", type=Path, help="write the results there too")
     options = parser.parse_args()
@@ -237,11 +242,15 @@ def main() -> None:
         bench = Bench(servers, names, list(chosen(options.only)), options.seconds)
         for number in range(options.rounds):
             bench.run(number)
-        if options.busy_seconds:
-            bench.run_busy(options.busy_seconds)
-    results = rows(bench)
+            if options.busy_seconds:
+                bench.run_busy(options.busy_seconds)
+    results = rows(bench, is_best=options.best)
     print(" · ".join(f"{name} {value}" for name, value in about.items()))
-    for line in [*tables(results, names), *cpu_table(results, names), *busy_table(bench)]:
+    for line in [
+        *tables(results, names),
+        *cpu_table(results, names),
+        *busy_table(bench, is_best=options.best),
+    ]:
         print(line)
     if options.json:
         options.json.write_text(json.dumps({"machine": about, "results": results}, indent=1))

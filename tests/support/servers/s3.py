@@ -5,6 +5,7 @@ that need it are skipped and say so.
 """
 
 import contextlib
+import fcntl
 import functools
 import os
 import shutil
@@ -81,7 +82,14 @@ def _program() -> Path:
     if go is None:
         pytest.skip("no `go` command here: the S3 server of the tests is built with it")
     PROGRAM.parent.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=PROGRAM.parent) as folder:
+    # Another run of tests in this checkout may be building it just now.
+    with (
+        (PROGRAM.parent / ".lock").open("w") as lock,
+        tempfile.TemporaryDirectory(dir=PROGRAM.parent) as folder,
+    ):
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if PROGRAM.exists():
+            return PROGRAM
         built = Path(folder) / "versitygw"
         order = [go, "build", "-o", str(built), "github.com/versity/versitygw/cmd/versitygw"]
         try:

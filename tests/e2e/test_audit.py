@@ -11,7 +11,7 @@ import pytest
 
 from tests.e2e.client import until
 from tests.e2e.evidence import Evidence
-from tests.e2e.server import Server, running_server
+from tests.e2e.server import Server, in_process, running_server
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
 
@@ -22,6 +22,14 @@ PASSWORD, WRONG, NEXT = "first horse battery", "wrong horse battery", "next hors
 def server(tmp_path_factory: pytest.TempPathFactory, evidence: Evidence) -> Iterator[Server]:
     with running_server(tmp_path_factory.mktemp("audit"), evidence) as server:
         yield server
+
+
+def _link(server: Server, *who: str) -> str:
+    """A one-time link, as the command prints it: what it prints is a secret on purpose, and no evidence."""
+    said = in_process("--set", f"state_dir={server.state}", "user", "link", *who, "--url", server.web)
+    assert said.code == 0, said
+    server.evidence.secret(said.out.strip().rpartition("/")[2], "a one-time link")
+    return said.out.strip()
 
 
 class Person:
@@ -55,13 +63,13 @@ class Person:
 
 def first_sign_in(server: Server, secrets: set[str]) -> Person:
     person = Person(server, secrets)
-    link = server.run("user", "link", "--first", "--url", server.web).out.strip()
+    link = _link(server, "--first")
     secrets.add(link.rpartition("/")[2])
     person.submit(person.http.get(link), email="ada@example.org", password=PASSWORD, again=PASSWORD)
     person.ask("POST", "/api/auth/logout")
     person.submit(person.http.get(f"{server.web}/api/auth/login"), email="ada@example.org", password=WRONG)
     person.submit(person.http.get(f"{server.web}/api/auth/login"), email="ada@example.org", password=PASSWORD)
-    link = server.run("user", "link", "ada@example.org", "--url", server.web).out.strip()
+    link = _link(server, "ada@example.org")
     secrets.add(link.rpartition("/")[2])
     person.submit(person.http.get(link), password=NEXT, again=NEXT)
     return person

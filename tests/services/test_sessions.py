@@ -115,7 +115,7 @@ async def test_a14_a_session_that_outlived_its_user_is_good_for_nothing(
     """The sessions may live in another engine, and be out of reach when the user is disabled."""
     done = await signed_in(stores)
 
-    async def down(*_: object) -> None:
+    async def down(*_: object, **__: object) -> None:
         raise StoreUnavailable("down")
 
     with monkeypatch.context() as patch:

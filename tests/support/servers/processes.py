@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Self
 
 NOBODY = 65534
 """Who servers run as that refuse to be root."""
@@ -153,6 +154,39 @@ class ServerFolder:
 
     def remove(self) -> None:
         shutil.rmtree(self.path, ignore_errors=True)
+
+
+class OwnServer:
+    """What every server of a test's own has: a process in a folder, to be killed, frozen and closed.
+
+    Whoever inherits makes both.
+    """
+
+    _folder: ServerFolder
+    _process: ServerProcess
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def kill(self) -> None:
+        """SIGKILL to the whole server, as by an out-of-memory killer."""
+        self._process.kill()
+
+    def freeze(self) -> None:
+        self._process.freeze()
+
+    def thaw(self) -> None:
+        self._process.thaw()
+
+    def close(self) -> None:
+        self._process.kill()
+        self._folder.remove()
+
+    def log_text(self) -> str:
+        return (self._folder.path / "log").read_text(errors="replace")
 
 
 def free_port() -> int:

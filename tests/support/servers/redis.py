@@ -6,10 +6,10 @@ import socket
 from pathlib import Path
 from urllib.parse import quote
 
-from tests.support.servers.processes import ServerFolder, ServerProcess, free_port
+from tests.support.servers.processes import OwnServer, ServerFolder, ServerProcess, free_port
 
 
-class RedisServer:
+class RedisServer(OwnServer):
     """A server of its own, started; close it.
 
     Args:
@@ -46,30 +46,11 @@ class RedisServer:
         if starts:
             self.start()
 
-    def __enter__(self) -> "RedisServer":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     def start(self, *, waits: bool = True) -> None:
         self._process.start(waits=waits)
 
-    def kill(self) -> None:
-        self._process.kill()
-
-    def freeze(self) -> None:
-        self._process.freeze()
-
-    def thaw(self) -> None:
-        self._process.thaw()
-
     def stop(self) -> None:
         self._process.stop()
-
-    def close(self) -> None:
-        self._process.kill()
-        self._folder.remove()
 
     def url(self, number: int = 0, *, password: str | None = None) -> str:
         secret = password or self._password
@@ -88,9 +69,6 @@ class RedisServer:
     def folder(self) -> Path:
         """Where it writes."""
         return self._folder.path
-
-    def log_text(self) -> str:
-        return (self._folder.path / "log").read_text(errors="replace")
 
     def _is_ready(self) -> bool:
         with contextlib.suppress(OSError):

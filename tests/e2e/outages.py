@@ -27,6 +27,7 @@ AT_ONCE = 40
 UNKNOWN = 8
 NAMED_SECONDS = 10.0
 ANSWERED_SECONDS = 2.5
+RECOVERED_SECONDS = 5.0
 SENTENCE = "the store does not answer at the moment; try again shortly"
 BACK_SECONDS = 10.0
 

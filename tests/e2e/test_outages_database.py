@@ -17,15 +17,13 @@ import pytest
 from tests.e2e.agents import Unit
 from tests.e2e.client import Watching, until
 from tests.e2e.outage_kinds import ANYTHING, DATABASE_OUTAGES, WRITES
-from tests.e2e.outages import Outage, Shot, Site, measure, must_be_honest, tell
+from tests.e2e.outages import RECOVERED_SECONDS, Outage, Shot, Site, measure, must_be_honest, tell
 from tests.support.route_needs import DATABASE
 from tests.support.small_disk import small_disk
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
 
 Measured = Callable[[str, float], None]
-
-RECOVERED_SECONDS = 5.0
 
 
 @pytest.fixture(autouse=True)

@@ -8,13 +8,11 @@ import pytest
 from tests.e2e.agents import Unit
 from tests.e2e.client import Caller, Watching, until, watch_stream, watch_websocket
 from tests.e2e.outage_kinds import ANYTHING, REDIS, SESSION_OUTAGES
-from tests.e2e.outages import Outage, Site, measure, must_be_honest, tell
+from tests.e2e.outages import RECOVERED_SECONDS, Outage, Site, measure, must_be_honest, tell
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
 
 Measured = Callable[[str, float], None]
-
-RECOVERED_SECONDS = 5.0
 
 
 @pytest.fixture(autouse=True)

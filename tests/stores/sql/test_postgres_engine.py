@@ -190,6 +190,31 @@ def test_nothing_else_is_run_again(postgres_url: str, code: str) -> None:
     run()
 
 
+async def purge(tx: Tx) -> int:
+    return await tx.notices.purge(NOW, 1)
+
+
+@pytest.mark.parametrize("found_by", ["a write", "a ping"])
+def test_s01_once_it_can_be_written_again_no_connection_from_before_is_kept(
+    postgres_url: str, found_by: str
+) -> None:
+    """As after a failover: who came in while writing was forbidden is forbidden it until they leave."""
+
+    @on_asyncio
+    async def run() -> None:
+        async with an_engine(postgres_url) as on:
+            pool = on.engine.pool
+            with pytest.raises(StoreUnavailable, match="cannot be written to"):
+                await on.write(lambda tx: tx.execute(raising("25006")))
+            reading = await pool.acquire(asyncio.get_running_loop().time() + 5)
+            await reading.execute("SET default_transaction_read_only = on")
+            await (on.engine.ping() if found_by == "a ping" else on.engine.write(purge))
+            pool.release(reading)
+            await asyncio.gather(*(on.engine.write(purge) for _ in range(4)))
+
+    run()
+
+
 @on_engine
 async def test_s01_two_that_wait_for_each_other_both_get_through(on: EngineUnderTest, url: str) -> None:
     async with another_way(url) as other:

@@ -205,6 +205,27 @@ async def test_what_is_forgotten_is_cut_now_or_when_it_comes_back() -> None:
 
 
 @on_asyncio
+async def test_s01_one_that_was_being_opened_when_all_was_forgotten_is_not_kept() -> None:
+    """It may have come in before the server changed, as those that were open."""
+    come_in = asyncio.Event()
+
+    async def slowly(_: float) -> FakeConnection:
+        await come_in.wait()
+        return FakeConnection()
+
+    pool = PostgresPool(slowly, 1)
+    asking = asyncio.create_task(pool.acquire(after()))
+    await asyncio.sleep(0)
+    pool.forget()
+    come_in.set()
+    connection = await asking
+    assert not connection.is_closed()
+    pool.release(connection)
+    assert connection.is_closed()
+    assert (pool.idle_count, pool.free_count) == (0, 1)
+
+
+@on_asyncio
 async def test_what_nobody_used_for_long_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgres_pool, "IDLE_SECONDS", 0.02)
     pool = PostgresPool(connect, 2)

@@ -18,6 +18,7 @@ from visiona.stores.interfaces import Tx
 from visiona.stores.sql.postgres_errors import (
     is_from_server,
     is_no_space,
+    is_stale,
     is_worth_repeating,
     is_write_trouble,
 )
@@ -82,7 +83,7 @@ class PostgresEngine:
             raise
         # On a full disk a write succeeds now and then, in a page that has room: the ping looks more closely.
         if self._write_trouble is not None and not is_no_space(self._write_trouble.__cause__):
-            self._write_trouble = None
+            self._end_write_trouble(self._write_trouble)
         return result
 
     async def ping(self) -> None:
@@ -99,7 +100,7 @@ class PostgresEngine:
                 raise StoreUnavailable(
                     f"writing fails: {error}", retry_after_seconds=error.retry_after_seconds
                 ) from error.__cause__
-        self._write_trouble = None
+        self._end_write_trouble(trouble)
 
     async def change_mark(self) -> int:
         """See interfaces.Stores.change_mark."""
@@ -113,6 +114,12 @@ class PostgresEngine:
     async def close(self) -> None:
         """Closes all connections."""
         await self._visits.close()
+
+    def _end_write_trouble(self, trouble: StoreUnavailable) -> None:
+        """It can be written again; what was opened while it could not may still belong to what it was then."""
+        self._write_trouble = None
+        if is_stale(trouble.__cause__):
+            self.pool.forget()
 
     async def _transact(
         self, connection: asyncpg.Connection, operation: Operation[T], begin: str, *, may_write: bool

@@ -45,6 +45,8 @@ class PostgresPool:
             asyncpg.PostgresError, OSError …: none can be opened.
         """
         await self._take_place(ends_at)
+        # From before it is opened: the server may change while that goes on.
+        generation = self._generation
         while self._idle:
             connection, _ = self._idle.pop()
             if not connection.is_closed():
@@ -55,7 +57,7 @@ class PostgresPool:
             except BaseException:
                 self._give_place()
                 raise
-        self._lent[connection] = self._generation
+        self._lent[connection] = generation
         return connection
 
     def release(self, connection: asyncpg.Connection) -> None:

@@ -9,6 +9,7 @@ import trio
 import trio.testing
 from h2.config import H2Configuration
 from h2.connection import H2Connection
+from hyperframe.frame import PriorityFrame
 from visiona.tunnel.byte_stream import TunnelStream
 from visiona.web.door_checked import MAX_AHEAD_BYTES
 
@@ -162,4 +163,29 @@ async def test_h01_http_2_that_hypercorn_stumbles_over_costs_its_sender_the_conn
         (record,) = [record for record in caplog.records if record.name == "visiona.web.door_handover"]
         assert (record.levelname, record.exc_info) == ("INFO", None)
         assert record.__dict__["reason"] in {"UnboundLocalError", "UnicodeDecodeError"}
+        assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+def priority(stream_id: int, depends_on: int) -> bytes:
+    return bytes(PriorityFrame(stream_id, depends_on=depends_on, stream_weight=15).serialize())
+
+
+MANY = b"".join(priority(1001 + 2 * index, 0) for index in range(1001))
+DEEP = b"".join(priority(1001 + 2 * index, 999 + 2 * index) for index in range(1, 150)) + priority(1003, 1251)
+
+
+@pytest.mark.parametrize("frames", [MANY, DEEP], ids=["many", "deep"])
+async def test_h01_priorities_beyond_measure_cost_their_sender_the_connection_and_us_a_line(
+    frames: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_rig("door", echo) as rig:
+        client = await rig.connect()
+        h2_client = H2Client(client.stream)
+        with caplog.at_level(logging.INFO):
+            await h2_client.flush()
+            await client.send(frames)
+            await client.rest()
+            await trio.testing.wait_all_tasks_blocked(0.05)
+        (record,) = [record for record in caplog.records if record.name == "visiona.web.door_handover"]
+        assert record.__dict__["reason"] in {"TooManyStreamsError", "PriorityLoop"}
         assert not [record for record in caplog.records if record.levelno >= logging.ERROR]

@@ -21,6 +21,7 @@ from hypercorn.trio.lifespan import Lifespan
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState
+from priority.priority import PriorityError
 
 from visiona.relay.containment import contain
 from visiona.web.door_checked import CheckedRequests
@@ -39,9 +40,10 @@ GiveOn = Callable[[RequestHead, bytes], Awaitable[None]]
 
 _SWITCHING = b"HTTP/1.1 101 "
 
-STUMBLES: Final = (UnboundLocalError, UnicodeError)
-"""What Hypercorn (0.18) raises at a CONNECT without a path, and at bytes beyond ASCII in a method, a path or a
-WebSocket's fields. A bug of ours does not come this way: what the app raises is answered before."""
+STUMBLES: Final = (UnboundLocalError, UnicodeError, PriorityError)
+"""What Hypercorn (0.18) raises at a CONNECT without a path, at bytes beyond ASCII in a method, a path or a WebSocket's
+fields, and at priorities (which RFC 9113 took back) of more than 1,000 streams or in a chain of more than 100. A bug of
+ours does not come this way: what the app raises is answered before."""
 
 BREAK_STREAM: Final = "visiona.break_stream"
 """Under this name each request's scope has, in its state, the way to break its own answer off."""
@@ -262,6 +264,8 @@ def _config(idle_seconds: float, drain_seconds: float) -> Config:
     # It closes HTTP/2 connections with streams in flight when this is reached.
     config.keep_alive_max_requests = 1_000_000_000
     config.include_server_header = False
+    # A device's answer brings its own; ours get theirs in web/dates.py.
+    config.include_date_header = False
     config.errorlog = logging.getLogger("visiona.web.hypercorn")
     config.accesslog = None
     return config

@@ -9,6 +9,7 @@ from visiona.tunnel.errors import TunnelError
 from visiona.web.access_log import BROKEN_OFF, CLIENT_LEFT, LEFT, log_access
 from visiona.web.camera_sharing import Call, adopting_view_or_none, view_or_none
 from visiona.web.challenges import without_challenges
+from visiona.web.dates import dated
 from visiona.web.door_answer import ENDLESS_TYPES
 from visiona.web.door_handover import BREAK_STREAM
 from visiona.web.pages import answer_to
@@ -187,7 +188,7 @@ class HttpExchange:
             {
                 "type": "http.response.start",
                 "status": head.status,
-                "headers": answer_headers(head, crossing, self._inbox.framing),
+                "headers": dated(answer_headers(head, crossing, self._inbox.framing)),
                 "trailers": self._sends_trailers,
             }
         )
@@ -206,7 +207,7 @@ class HttpExchange:
     async def _refuse(self, error: Exception, crossing: Crossing) -> int:
         status, headers, body = answer_to(error, crossing.request_id.decode(), self._head.get)
         lowered = [(name.lower(), value) for name, value in headers]
-        await self._send({"type": "http.response.start", "status": status, "headers": lowered})
+        await self._send({"type": "http.response.start", "status": status, "headers": dated(lowered)})
         await self._send({"type": "http.response.body", "body": body, "more_body": False})
         return status
 

@@ -21,6 +21,7 @@ from visiona.relay.passthrough import INTERNAL_ERROR, close_code
 from visiona.tunnel.errors import TunnelError
 from visiona.web.access_log import log_access
 from visiona.web.challenges import without_challenges
+from visiona.web.dates import dated
 from visiona.web.proxy_access import Allowed
 from visiona.web.proxy_answer import Inbox, Message, Receive, Send
 from visiona.web.proxy_crossing import crossing_of
@@ -202,7 +203,7 @@ class WebSocketBridge:
         await self._inbox.send_up(exchange, data)
 
     async def _refused_by_device(self, exchange: Exchange, head: ResponseHead, crossing: Crossing) -> None:
-        headers = answer_headers(head, crossing, self._inbox.framing)
+        headers = dated(answer_headers(head, crossing, self._inbox.framing))
         await self._send({"type": "websocket.http.response.start", "status": head.status, "headers": headers})
         while not self._inbox.is_over or self._inbox.is_full:
             while data := self._inbox.take():

@@ -18,6 +18,7 @@ from visiona.stores.errors import StoreUnavailable
 from visiona.web.access_log import log_access
 from visiona.web.callers import Callers
 from visiona.web.credentials import CredentialReader
+from visiona.web.dates import date_text
 from visiona.web.door_handover import BREAK_STREAM
 from visiona.web.errors import SECURITY_HEADERS, error_response, one_error
 from visiona.web.guards import guard
@@ -146,6 +147,7 @@ def _address(trusted_proxies: Sequence[IPv4Network | IPv6Network]) -> str:
 async def _finish(response: Response) -> Response:
     for name, value in SECURITY_HEADERS:
         response.headers.setdefault(name.decode(), value.decode())
+    response.headers.setdefault("Date", date_text())
     response.headers["X-Request-Id"] = current_request_id()
     actor = g.get("actor")
     log_access(

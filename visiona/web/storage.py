@@ -25,6 +25,7 @@ from visiona.stores.errors import StoreUnavailable
 from visiona.stores.files.interfaces import FileRef, FileStore
 from visiona.stores.interfaces import Stores
 from visiona.web.access_log import CLIENT_LEFT, log_access
+from visiona.web.dates import dated
 from visiona.web.errors import SECURITY_HEADERS, Header, MethodNotAllowed, error_response
 from visiona.web.proxy_answer import Message, Receive, Send
 from visiona.web.proxy_request import header_getter, peer_of
@@ -222,7 +223,7 @@ async def _send(
     """An answer whose end waits until the client has sent its request, or for a moment."""
     lowered = [(name.lower(), value) for name, value in headers if name.lower() != b"content-length"]
     lowered.append((b"content-length", str(len(body)).encode()))
-    await send({"type": "http.response.start", "status": status, "headers": lowered})
+    await send({"type": "http.response.start", "status": status, "headers": dated(lowered)})
     await send({"type": "http.response.body", "body": body, "more_body": True})
     if before_end is not None:
         await before_end()

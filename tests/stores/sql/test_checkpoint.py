@@ -91,7 +91,7 @@ async def test_s03_a_file_that_cannot_even_be_asked_ends_nothing(
     async with trio.open_nursery() as nursery:
         path = tmp_path / "visiona.db"
         nursery.start_soon(lambda: keep_checkpointing(path, "normal", change_mark, interval_seconds=SOON))
-        await until(lambda: asked == 3)
+        await until(lambda: asked >= 3)
         nursery.cancel_scope.cancel()
     assert len(caplog.records) == 1
 

@@ -7,8 +7,11 @@ def test_the_subject_of_a_removed_member_names_both() -> None:
     assert split_member_subject(subject) == ("w", "u")
 
 
-def test_the_subject_of_a_moved_device_names_where_and_whose_it_is_now() -> None:
-    move = DeviceMove(DeviceId("d"), WorkspaceId("w"), UserId("u"))
+def test_the_subject_of_a_moved_device_names_where_whose_it_is_now_and_who_keeps_it() -> None:
+    move = DeviceMove(
+        DeviceId("d"), WorkspaceId("w"), UserId("u"), frozenset({UserId("u"), UserId("v"), UserId("x")})
+    )
+    assert move.subject == "d/w/u/u,v,x"
     assert DeviceMove.of(move.subject) == move
 
 

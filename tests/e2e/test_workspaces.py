@@ -56,12 +56,13 @@ def test_t45_a_unit_that_moves_keeps_its_tunnel_and_loses_who_is_not_there(
     transfer = f"/api/devices/{unit.device_id}/transfer"
     assert owner.ask("POST", transfer, {"workspace_id": lab}).data["device"]["tunnel_online"] is True
     assert guest.ask("GET", unit.path("/x")).status == 200
-    theirs = watching(guest, unit)
+    theirs, own = watching(guest, unit), watching(owner, unit)
     assert owner.ask("POST", transfer, {"workspace_id": home}).data["sockets_closed"] == 2
     moved_at = time.monotonic()
     for name, one in zip(("camera", "WebSocket"), theirs, strict=True):
         one.ended()
         measured(f"{name} after the move", one.ended_at - moved_at)
+    assert all(one.goes_on for one in own)
     assert guest.ask("GET", unit.path("/x")).status == 404
     assert owner.ask("GET", unit.path("/x")).status == 200
     assert server.lines("tunnel down", unit.device_id) == []

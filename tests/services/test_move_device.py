@@ -38,9 +38,20 @@ async def test_a_device_moves_with_its_history_and_its_tokens(stores: Stores, ho
     assert (session.workspace_id, session.user_id) == (home.workspace.id, home.user.id)
     events = await stores.read(lambda tx: tx.device_events.list_of_device(made.device_id, 10))
     assert [event.kind for event in events] == [EventKind.MOVED, EventKind.PAIRED]
-    move = DeviceMove(made.device_id, home.workspace.id, home.user.id)
+    move = DeviceMove(made.device_id, home.workspace.id, home.user.id, frozenset({home.user.id}))
     assert moved.move == move
     assert (await told(stores))[1:] == [(NoticeKind.DEVICE_MOVED, move.subject)]
+
+
+async def test_t45_it_says_who_keeps_the_device(stores: Stores, home: Home) -> None:
+    """Those of where it is now, and nobody else: whoever watches it is ended unless they are named."""
+    lab, admin, _ = await a_team(stores, home)
+    roof = await create_workspace(stores, home.actor, "Roof", NOW)
+    await joined(stores, roof.id, admin, Role.MEMBER)
+    made = await paired(stores, home, lab)
+    moved = await move_device(stores, home.actor, made.device_id, roof.id, LATER)
+    assert moved.move.keep == {home.user.id, admin.user.id}
+    assert (await told(stores))[-1] == (NoticeKind.DEVICE_MOVED, moved.move.subject)
 
 
 async def test_both_workspaces_are_told_in_the_log(stores: Stores, home: Home) -> None:

@@ -21,7 +21,7 @@ class NoticeKind(Enum):
     USER_DISABLED = "user_disabled"  # [user id]
     MEMBER_REMOVED = "member_removed"  # [workspace id/user id]
     MEMBER_CHANGED = "member_changed"  # joined, or of another role [workspace id/user id]
-    DEVICE_MOVED = "device_moved"  # [device id/workspace id/user id: where and whose it is now]
+    DEVICE_MOVED = "device_moved"  # [as DeviceMove spells it]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,22 +36,29 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class DeviceMove:
-    """What a DEVICE_MOVED notice says: where the device is now, and whose it is."""
+    """What a DEVICE_MOVED notice says: where the device is now, and whose it is.
+
+    Attributes:
+        keep: who may use it there, as many as a workspace has members (a notice of 8 KB at the most). It names those
+            and not who lost it: whoever is named nowhere has lost it too, also for a reason that was not heard of yet.
+    """
 
     device_id: DeviceId
     workspace_id: WorkspaceId
     user_id: UserId
+    keep: frozenset[UserId]
 
     @property
     def subject(self) -> str:
         """The notice's."""
-        return f"{self.device_id}/{self.workspace_id}/{self.user_id}"
+        return f"{self.device_id}/{self.workspace_id}/{self.user_id}/{','.join(sorted(self.keep))}"
 
     @classmethod
     def of(cls, subject: str) -> "DeviceMove":
         """The other way round."""
-        device_id, workspace_id, user_id = subject.split("/")
-        return cls(DeviceId(device_id), WorkspaceId(workspace_id), UserId(user_id))
+        device_id, workspace_id, user_id, keep = subject.split("/")
+        kept = frozenset(UserId(each) for each in keep.split(","))
+        return cls(DeviceId(device_id), WorkspaceId(workspace_id), UserId(user_id), kept)
 
 
 def member_subject(workspace_id: WorkspaceId, user_id: UserId) -> str:

@@ -80,6 +80,11 @@ class LiveCalls:
         """Ends what runs over one device; returns how many calls that were."""
         return self._cut([call for call in self._calls if call.device_id == device_id], cause)
 
+    def cut_others(self, device_id: DeviceId, keep: frozenset[UserId], cause: str = "revoked") -> int:
+        """Ends what runs over one device, unless one of these runs it; returns how many calls that were."""
+        found = [call for call in self._calls if call.device_id == device_id and call.user_id not in keep]
+        return self._cut(found, cause)
+
     def cut_user_on(self, user_id: UserId, devices: frozenset[DeviceId], cause: str = "revoked") -> int:
         """Ends what one user runs over some devices (a member who was removed); returns how many."""
         reach = {*devices, None}

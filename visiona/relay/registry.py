@@ -258,7 +258,7 @@ class Registry:
         return Cut(sockets=self.calls.cut_user_on(user_id, devices, cause.value))
 
     def move_device(self, move: DeviceMove, at: datetime) -> Cut:
-        """A device is somebody else's now; ends what runs over it, for some of those lost it. Its tunnel stays.
+        """A device is somewhere else now; ends what those run over it who are not there. Its tunnel stays.
 
         Args:
             at: when. What is known here already, or was before that, changes nothing: whoever came since stays.
@@ -270,7 +270,7 @@ class Registry:
                 return Cut()
             live.moved_at = at
             live.session = replace(live.session, workspace_id=move.workspace_id, user_id=move.user_id)
-        return Cut(sockets=self.calls.cut_device(move.device_id, Cause.REVOKED.value))
+        return Cut(sockets=self.calls.cut_others(move.device_id, move.keep, Cause.REVOKED.value))
 
     def say_goodbye(self, grace_seconds: float = 0.0) -> int:
         """Retires every tunnel, because the server stops; says how many."""

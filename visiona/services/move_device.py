@@ -1,7 +1,7 @@
 """Moving a device from one workspace to another: its history and its tokens go along, and its tunnel stays up.
 
-From then on it is the mover's, for whoever paired it need not be where it is now. What anybody ran over it is ended: some of
-them lost it. Who still may comes back at once.
+From then on it is the mover's, for whoever paired it need not be where it is now. What those run over it who are not
+there is ended; who is in both goes on.
 """
 
 from dataclasses import dataclass
@@ -17,20 +17,16 @@ from visiona.services.afresh import OvertakenError, write_afresh
 from visiona.services.audit import note
 from visiona.services.minting import mint_id
 from visiona.services.workspaces import held_workspace
-from visiona.stores.interfaces import Stores, Tx
+from visiona.stores.interfaces import MAX_ROWS, Stores, Tx
 
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """A device as it is now, and where it was."""
+    """A device as it is now, where it was, and what the notice of it says."""
 
     device: Device
     source: WorkspaceId
-
-    @property
-    def move(self) -> DeviceMove:
-        """What the notice of it says."""
-        return DeviceMove(self.device.id, self.device.workspace_id, self.device.user_id)
+    move: DeviceMove
 
 
 async def move_device(
@@ -58,8 +54,10 @@ async def move_device(
         await _need_free_serial(tx, device, workspace_id)
         await tx.devices.move(device_id, workspace_id, actor.user_id, now)
         await tx.session_tokens.move_of_device(device_id, workspace_id, actor.user_id)
-        await _tell(tx, device, workspace_id, actor, now)
-        return Moved(await _seen(tx, actor, device_id), device.workspace_id)
+        there = await tx.workspaces.members(workspace_id, MAX_ROWS)
+        told = DeviceMove(device_id, workspace_id, actor.user_id, frozenset(each.user_id for each in there))
+        await _tell(tx, device, told, now)
+        return Moved(await _seen(tx, actor, device_id), device.workspace_id, told)
 
     return await write_afresh(stores, move, "serial_number")
 
@@ -93,8 +91,8 @@ async def _need_free_serial(tx: Tx, device: Device, workspace_id: WorkspaceId) -
         )
 
 
-async def _tell(tx: Tx, device: Device, target: WorkspaceId, actor: Actor, now: datetime) -> None:
-    source = device.workspace_id
+async def _tell(tx: Tx, device: Device, move: DeviceMove, now: datetime) -> None:
+    source, target = device.workspace_id, move.workspace_id
     # Without a name: those of a third workspace may read it some day.
     await tx.device_events.append(DeviceEvent(EventId(mint_id(now)), device.id, EventKind.MOVED, now))
     # One entry for each: who looks after the one is to see it as well as who looks after the other.
@@ -109,5 +107,4 @@ async def _tell(tx: Tx, device: Device, target: WorkspaceId, actor: Actor, now: 
             moved_from=source,
             moved_to=target,
         )
-    move = DeviceMove(device.id, target, actor.user_id)
     await tx.notices.append(NoticeKind.DEVICE_MOVED, move.subject, now)

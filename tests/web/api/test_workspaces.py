@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 import trio
 from visiona.domain.access import Scope
+from visiona.domain.ids import WorkspaceId
 from visiona.domain.notices import DeviceMove, Notice, NoticeKind
 from visiona.relay.notices import follow_notices
 from visiona.services.exchange_token import Exchanged
+from visiona.services.members import remove_member
 
 from tests.web.world import Answer, Person, World
 
@@ -147,13 +149,36 @@ async def test_a_device_that_moves_is_the_other_workspaces_at_once_and_keeps_its
     ended = [watching(world, who, live.device_id) for who in (ada, bob)]
     path = f"/api/devices/{live.device_id}"
     moved = await ada.ask("POST", f"{path}/transfer", json={"workspace_id": roof})
-    assert moved.data["sockets_closed"] == 2
+    assert moved.data["sockets_closed"] == 1
     assert (moved.data["device"]["workspace_id"], moved.data["device"]["tunnel_online"]) == (roof, True)
-    assert ended == [["revoked"], ["revoked"]]
+    assert ended == [[], ["revoked"]]
     assert live.tunnel.is_open
     assert (live.session.workspace_id, live.session.user_id) == (roof, ada.user_id)
     assert (await bob.ask("GET", path)).status == 404
     assert (await ada.ask("GET", path)).data["tunnel_online"] is True
+
+
+async def test_t45_a_move_ends_what_those_run_who_lose_the_device_and_nobody_else() -> None:
+    """Who is in both workspaces goes on watching; who has the device of an older truth is ended with those who lose it."""
+    world = World()
+    ada, both, source, gone = [
+        await world.person(f"{name}@example.com") for name in ("ada", "both", "source", "gone")
+    ]
+    lab, roof = await lab_of(ada), await lab_of(ada, "Roof")
+    for guest, where in ((both, (lab, roof)), (source, (lab,)), (gone, (lab,))):
+        for each in where:
+            await invited(world, ada, each, guest)
+    live = await world.connected(await paired_in(world, ada, lab))
+    ended = [watching(world, who, live.device_id) for who in (ada, both, source, gone)]
+    # Taken out by another process, of which this one has not heard yet.
+    await remove_member(world.stores, await ada.actor(), WorkspaceId(lab), gone.user_id, world.now())
+    world.now.forward(seconds=1)
+    transfer = f"/api/devices/{live.device_id}/transfer"
+    assert (await ada.ask("POST", transfer, json={"workspace_id": roof})).data["sockets_closed"] == 2
+    assert ended == [[], [], ["revoked"], ["revoked"]]
+    for notice in await world.stores.read(lambda tx: tx.notices.after(0, 100)):
+        world.revoking.apply(notice)
+    assert ended == [[], [], ["revoked"], ["revoked"]]
 
 
 async def test_a_move_that_is_told_late_does_not_undo_the_next_one() -> None:
@@ -162,7 +187,10 @@ async def test_a_move_that_is_told_late_does_not_undo_the_next_one() -> None:
     ada = await world.person()
     lab, roof = await lab_of(ada), await lab_of(ada, "Roof")
     live = await world.connected(await paired_in(world, ada, lab))
-    first, second = (DeviceMove(live.device_id, where, ada.user_id) for where in (roof, lab))  # type: ignore[arg-type]
+    first, second = (
+        DeviceMove(live.device_id, WorkspaceId(where), ada.user_id, frozenset({ada.user_id}))
+        for where in (roof, lab)
+    )
     world.now.forward(seconds=1)
     early = world.now()
     world.now.forward(seconds=1)

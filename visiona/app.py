@@ -121,7 +121,8 @@ async def _serve(
     key = session_key(settings.session.key, settings.state_dir, is_kept=not settings.stores.is_memory)
     cookie = SessionCookie(session_cookie_name(settings.web.public_url), key)
     callers = Callers(stores, cookie=cookie, ttl_seconds=settings.web.caller_cache_seconds)
-    revoking = Revoking(callers, registry, now)
+    cameras = Cameras(sweeper, settings=settings.relay.cameras())
+    revoking = Revoking(callers, registry, cameras, now)
     refusals = Refusals(now, trio.current_time)
     async with trio.open_nursery() as background:
         async with trio.open_nursery() as connections:
@@ -140,14 +141,16 @@ async def _serve(
             await background.start(sweeper.run)
             await background.start(check_forever, settings.health, board, registry, stores.pings)
             metrics = Metrics(sources(registry, relay, sweeper, board, watchers.stalls, watchers.logs))
-            internal_bound = await background.start(serve_internal, settings.internal.listen, board, metrics)
+            internal = settings.internal
+            internal_bound = await background.start(
+                serve_internal, internal.listen, board, metrics, internal.hosts
+            )
             background.start_soon(feed_watchdog, watchers.notifier, settings.manager.watchdog_usec)
             await background.start(write_refusals_forever, stores, refusals)
             background.start_soon(purge_forever, stores, settings.audit.keep)
             background.start_soon(sweep_forever, stores, files)
 
             relay_url = relay_url_from(settings.relay.public_url, settings.web.public_url, relay_bound[0])
-            cameras = Cameras(sweeper, settings=settings.relay.cameras())
             limits = ExchangeLimits(stores.rates, enabled=settings.web.rate_limits)
             inventory = relay.inventory
             feed = LiveFeed(registry.calls)

@@ -14,6 +14,8 @@ from visiona.ops.internal import (
 )
 from visiona.ops.metrics import Metrics, Sources
 
+NAMES = frozenset({"localhost", "metrics.lan"})
+
 
 def well() -> HealthBoard:
     board = HealthBoard()
@@ -25,7 +27,7 @@ async def ask(request: bytes, board: HealthBoard | None = None) -> tuple[int, di
     """One connection, as far as it is answered: status, headers, body."""
     client, server = trio.testing.memory_stream_pair()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(answer_connection, server, answers_for(board or well(), Metrics(Sources())))
+        nursery.start_soon(answer_connection, server, answers_for(board or well(), Metrics(Sources())), NAMES)
         await client.send_all(request)
         answer = b"".join([data async for data in client])
     head, _, body = answer.partition(b"\r\n\r\n")
@@ -34,7 +36,7 @@ async def ask(request: bytes, board: HealthBoard | None = None) -> tuple[int, di
 
 
 def get(path: str) -> bytes:
-    return f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
 
 
 async def test_metrics_are_text_for_prometheus() -> None:
@@ -72,8 +74,8 @@ async def test_s06_draining_is_503_at_once_and_still_alive() -> None:
     ("request_bytes", "status"),
     [
         (get("/elsewhere"), 404),
-        (b"POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", 405),
-        (b"HEAD /metrics HTTP/1.1\r\nHost: x\r\n\r\n", 200),
+        (b"POST /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n", 405),
+        (b"HEAD /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", 200),
     ],
 )
 async def test_other_questions_have_plain_answers(request_bytes: bytes, status: int) -> None:
@@ -88,14 +90,14 @@ async def test_every_answer_names_its_request(path: str) -> None:
 
 
 async def test_head_has_no_body() -> None:
-    assert (await ask(b"HEAD /metrics HTTP/1.1\r\nHost: x\r\n\r\n"))[2] == b""
+    assert (await ask(b"HEAD /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"))[2] == b""
 
 
 @pytest.mark.parametrize("garbage", [b"\x16\x03\x01\x02", b"GET / HTTP/9\r\n\r\n", b"GET /" + b"x" * 20_000])
 async def test_garbage_closes_the_connection_and_nothing_else(garbage: bytes) -> None:
     client, server = trio.testing.memory_stream_pair()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(answer_connection, server, answers_for(well(), Metrics(Sources())))
+        nursery.start_soon(answer_connection, server, answers_for(well(), Metrics(Sources())), NAMES)
         await client.send_all(garbage)
         await client.send_eof()
         assert await client.receive_some() == b""
@@ -104,14 +106,14 @@ async def test_garbage_closes_the_connection_and_nothing_else(garbage: bytes) ->
 async def test_a_client_that_leaves_is_nobodys_error() -> None:
     client, server = trio.testing.memory_stream_pair()
     await client.aclose()
-    await answer_connection(server, answers_for(well(), Metrics(Sources())))
+    await answer_connection(server, answers_for(well(), Metrics(Sources())), NAMES)
 
 
 async def test_s09_a_slow_scraper_loses_its_place(autojump_clock: trio.testing.MockClock) -> None:
     client, server = trio.testing.memory_stream_pair()
     started = trio.current_time()
     await client.send_all(b"GET /met")
-    await answer_connection(server, answers_for(well(), Metrics(Sources())))
+    await answer_connection(server, answers_for(well(), Metrics(Sources())), NAMES)
     assert trio.current_time() - started == pytest.approx(CONNECTION_SECONDS)
 
 
@@ -125,4 +127,47 @@ async def test_it_listens_where_it_is_told_and_says_where() -> None:
         async with await trio.open_tcp_stream(host, int(port)) as stream:
             await stream.send_all(get("/livez"))
             assert b" 200 " in b"".join([data async for data in stream])
+        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "localhost",
+        "LOCALHOST:3801",
+        "localhost.",
+        "127.0.0.1:3801",
+        "[::1]:3801",
+        "10.1.2.3",
+        "metrics.lan:80",
+    ],
+)
+async def test_h05_it_is_asked_by_an_address_or_by_a_name_of_its_own(host: str) -> None:
+    assert (await ask(f"GET /metrics HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()))[0] == 200
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "x", ""]
+)
+async def test_h05_a_page_that_was_pointed_here_by_its_name_is_told_nothing(host: str) -> None:
+    status, _, body = await ask(f"GET /metrics HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+    assert status == 421
+    assert b"internal.hosts" in body
+    assert b"process_open_fds" not in body
+
+
+async def test_an_old_probe_names_no_host() -> None:
+    assert (await ask(b"GET /livez HTTP/1.0\r\n\r\n"))[0] == 200
+
+
+async def test_h05_the_names_are_localhost_the_one_it_listens_on_and_those_that_are_set() -> None:
+    async with trio.open_nursery() as nursery:
+        listen = ListenAddress("localhost", 0)
+        parts = (listen, well(), Metrics(Sources()), ("Metrics.lan",))
+        url, *_ = await nursery.start(serve_internal, *parts)
+        port = int(url.rpartition(":")[2])
+        for host, status in (("localhost", 200), ("metrics.lan", 200), ("elsewhere", 421)):
+            async with await trio.open_tcp_stream("localhost", port) as stream:
+                await stream.send_all(f"GET /livez HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+                assert b" %d " % status in b"".join([data async for data in stream])
         nursery.cancel_scope.cancel()

@@ -27,9 +27,11 @@ class InternalSettings:
 
     Attributes:
         listen: `host:port`; port 0 takes any free one.
+        hosts: names by which it may be asked, beside `localhost`, addresses and that of `listen`.
     """
 
     listen: ListenAddress = DEFAULT_INTERNAL
+    hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

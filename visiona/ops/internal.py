@@ -2,12 +2,16 @@
 
 A handler of its own rather than the site: it answers while the site drains, it shares no limit with it, and it is
 small. One request a connection, few connections, a deadline on each.
+
+A page whose own name was pointed at this machine (DNS rebinding) is told nothing: names pass only where they are ours.
+An address passes as it is, because nobody can point one elsewhere.
 """
 
 import json
 import logging
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from ipaddress import ip_address
 from typing import NamedTuple
 
 import h11
@@ -31,6 +35,13 @@ MAX_HEAD_BYTES = 8192
 Answer = tuple[int, str, bytes]
 
 
+_NOT_OURS: Answer = (
+    421,
+    "text/plain",
+    b"this server does not go by that name: ask by its address, or see internal.hosts\n",
+)
+
+
 class Reply(NamedTuple):
     """What goes out: an answer, and what its request is called (`X-Request-Id`)."""
 
@@ -42,16 +53,22 @@ async def serve_internal(
     listen: ListenAddress,
     board: HealthBoard,
     metrics: Metrics,
+    hosts: Collection[str] = (),
     *,
     task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serves until cancelled; reports the URLs that were bound. Raises OSError if the address is taken."""
+    """Serves until cancelled; reports the URLs that were bound. Raises OSError if the address is taken.
+
+    Args:
+        hosts: names by which it may be asked, beside `localhost` and that of `listen`.
+    """
     answers = answers_for(board, metrics)
     places = trio.CapacityLimiter(MAX_CONNECTIONS)
+    names = frozenset(name.lower() for name in ("localhost", listen.host or "", *hosts))
 
     async def handle(stream: trio.SocketStream) -> None:
         async with places:
-            await answer_connection(stream, answers)
+            await answer_connection(stream, answers, names)
 
     listeners = await trio.open_tcp_listeners(listen.port, host=listen.host)
     task_status.started([_url(listener.socket) for listener in listeners])
@@ -88,26 +105,36 @@ def health_answer(health: Health) -> Answer:
     return (200 if health.ready else 503, "application/json", json.dumps(body).encode())
 
 
-async def answer_connection(stream: trio.abc.Stream, answers: Mapping[str, Callable[[], Answer]]) -> None:
+async def answer_connection(
+    stream: trio.abc.Stream, answers: Mapping[str, Callable[[], Answer]], names: Collection[str]
+) -> None:
     """One request, one answer, closed. A client that misbehaves or leaves is nobody's error."""
     with trio.move_on_after(CONNECTION_SECONDS):
         try:
             async with stream:
                 connection = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD_BYTES)
-                await stream.send_all(_render(connection, await _read_answer(stream, connection, answers)))
+                reply = await _read_answer(stream, connection, answers, names)
+                await stream.send_all(_render(connection, reply))
         except (trio.BrokenResourceError, h11.RemoteProtocolError) as error:
             log.debug("an internal connection broke", extra={"reason": str(error)})
 
 
 async def _read_answer(
-    stream: trio.abc.Stream, connection: h11.Connection, answers: Mapping[str, Callable[[], Answer]]
+    stream: trio.abc.Stream,
+    connection: h11.Connection,
+    answers: Mapping[str, Callable[[], Answer]],
+    names: Collection[str],
 ) -> Reply:
     while (event := connection.next_event()) is h11.NEED_DATA:
         connection.receive_data(bytes(await stream.receive_some(4096)))
     if not isinstance(event, h11.Request):
         raise h11.RemoteProtocolError("the connection ended before a request")
-    given = dict(event.headers).get(b"x-request-id", b"").decode("latin-1")
-    request_id = request_id_or_none(given) or secrets.token_hex(12)
+    headers = dict(event.headers)
+    request_id = request_id_or_none(headers.get(b"x-request-id", b"").decode("latin-1")) or secrets.token_hex(
+        12
+    )
+    if not _is_ours(headers.get(b"host"), names):
+        return Reply(_NOT_OURS, request_id)
     if event.method not in (b"GET", b"HEAD"):
         return Reply((405, "text/plain", b"only GET\n"), request_id)
     path = event.target.split(b"?", 1)[0].decode("latin-1")
@@ -116,6 +143,21 @@ async def _read_answer(
         make() if make is not None else (404, "text/plain", b"/metrics /readyz /livez\n")
     )
     return Reply((status, content_type, b"" if event.method == b"HEAD" else body), request_id)
+
+
+def _is_ours(host: bytes | None, names: Collection[str]) -> bool:
+    """Whether this is no Host (HTTP/1.0), an address, or one of the names; the port does not matter."""
+    if host is None:
+        return True
+    text = host.decode("latin-1").lower()
+    name = text[1:].partition("]")[0] if text.startswith("[") else text.partition(":")[0].removesuffix(".")
+    if name in names:
+        return True
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _render(connection: h11.Connection, reply: Reply) -> bytes:

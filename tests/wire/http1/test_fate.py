@@ -77,3 +77,34 @@ def test_an_answer_may_ask_a_server_in_front_not_to_hold_it_back_and_nothing_els
 @pytest.mark.parametrize("name", [b"proxy", b"proxy-authorization"])
 def test_httpoxy_a_client_cannot_set_a_cgi_program_s_proxy(name: bytes) -> None:
     assert request_fate(name) is Fate.DROP
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"x-forwarded",
+        b"forwarded_for",
+        b"remote-addr",
+        b"remote-groups",
+        b"remote_user",
+        b"x-webauth-user",
+        b"x-ssl-client-verify",
+        b"ssl_client_s_dn",
+        b"x-amzn-oidc-identity",
+        b"tailscale-user-login",
+    ],
+)
+def test_h04_no_client_says_who_it_is_in_the_words_of_a_server_that_would_have_asked(name: bytes) -> None:
+    assert request_fate(name) is Fate.DROP
+
+
+@pytest.mark.parametrize(
+    "name", [b"use-as-dictionary", b"shared-storage-write", b"attribution-reporting-register-source"]
+)
+def test_h10_a_device_keeps_nothing_in_the_browser_for_our_whole_origin(name: bytes) -> None:
+    assert answer_fate(name) is Fate.DROP
+
+
+@pytest.mark.parametrize("name", [b"x-sendfile", b"x-lighttpd-send-file", b"cloudflare-cdn-cache-control"])
+def test_h10_a_device_gives_a_server_in_front_of_us_no_orders(name: bytes) -> None:
+    assert answer_fate(name) is Fate.DROP

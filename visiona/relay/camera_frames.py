@@ -1,6 +1,7 @@
 """Pictures of cameras: one as its viewers get it, and the last of each camera, kept in memory for whoever asks later."""
 
 from collections import OrderedDict
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -77,6 +78,14 @@ def is_good(content_type: bytes, data: bytes, start: int, end: int) -> bool:
     return data.startswith(_JPEG_START, start) and has_end
 
 
+@dataclass(slots=True)
+class FrameCounts:
+    """Frames of all cameras since the process began: those that came, and those that a viewer was too slow for."""
+
+    came: int = 0
+    lost: int = 0
+
+
 class KeptPictures:
     """The last good picture of each camera, the longest untouched dropped first. They do not outlive the process."""
 
@@ -109,10 +118,16 @@ class KeptPictures:
         kept = self._kept.get(place)
         return kept.picture if isinstance(kept, Frame) else kept
 
-    def forget(self, device_id: DeviceId) -> None:
-        """Drops all of a device: it was unpaired."""
+    def drop(self, place: PicturePlace) -> None:
+        """Drops that camera's picture."""
+        if (dropped := self._kept.pop(place, None)) is not None:
+            self._bytes -= _size(dropped)
+
+    def forget(self, device_id: DeviceId, stays_in: WorkspaceId | None = None) -> None:
+        """Drops all of a device, save those that were taken where it is now."""
         for place in [place for place in self._kept if place.device_id == device_id]:
-            self._bytes -= _size(self._kept.pop(place))
+            if place.workspace_id != stays_in:
+                self.drop(place)
 
 
 def _size(kept: Frame | Picture) -> int:

@@ -11,8 +11,8 @@ from datetime import datetime
 from functools import partial
 from typing import Final, NamedTuple
 
-from visiona.domain.ids import DeviceId
-from visiona.relay.camera_frames import Frame, KeptPictures, Picture, PicturePlace
+from visiona.domain.ids import DeviceId, WorkspaceId
+from visiona.relay.camera_frames import Frame, FrameCounts, KeptPictures, Picture, PicturePlace
 from visiona.relay.camera_settings import CameraSettings
 from visiona.relay.camera_view import CameraView
 from visiona.relay.client import Client
@@ -48,6 +48,7 @@ class Cameras:
 
     Attributes:
         kept: the last good picture of each.
+        counts: of their frames.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Cameras:
         self._now = now
         self._shared: dict[CameraKey, tuple[LiveTunnel, SharedCamera]] = {}
         self._verdicts: OrderedDict[tuple[DeviceId, bytes], Verdict] = OrderedDict()
+        self.counts = FrameCounts()
         self.kept = KeptPictures(max_count=MAX_KEPT_COUNT, max_bytes=self._settings.max_kept_bytes)
 
     def __len__(self) -> int:
@@ -110,6 +112,23 @@ class Cameras:
         camera = self._joinable(key, live) or self._new(key, live)
         return None if camera is None else CameraView(camera, client)
 
+    def forget(self, device_id: DeviceId, stays_in: WorkspaceId | None = None) -> None:
+        """The device is gone, or is in another workspace now: nobody sees any more what it showed before.
+
+        Called after the requests of those who lost it were cut, and maybe twice for one deed.
+
+        Args:
+            stays_in: where it is now; what it showed there stays.
+        """
+        for key, (_, camera) in list(self._shared.items()):
+            if key.device_id != device_id:
+                continue
+            if camera.viewer_count:
+                camera.last = None
+            else:
+                camera.close()
+        self.kept.forget(device_id, stays_in)
+
     def _joinable(self, key: CameraKey, live: LiveTunnel) -> SharedCamera | None:
         # One of a tunnel that was replaced ends with it, and takes nobody in.
         tunnel, camera = self._shared.get(key, (None, None))
@@ -118,11 +137,11 @@ class Cameras:
     def _new(self, key: CameraKey, live: LiveTunnel) -> SharedCamera | None:
         if len(self._shared) >= self._settings.max_count and not self._make_room():
             return None
-        place = _place(key, live)
 
         def framed(frame: Frame) -> None:
             if frame.is_good:
-                self.kept.keep(place, frame)
+                # Where the device is at this moment: a move leaves the tunnel, and whoever may watch on, as they are.
+                self.kept.keep(_place(key, live), frame)
 
         camera = SharedCamera(
             self._sweeper,
@@ -130,6 +149,7 @@ class Cameras:
             linger_seconds=self._settings.linger_seconds,
             max_frame_bytes=self._settings.max_frame_bytes,
             now=self._now,
+            counts=self.counts,
             framed=framed,
             over=partial(self._over, key),
         )

@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import Enum
 
 from visiona.domain.errors import DeviceBroke, VisionaError
-from visiona.relay.camera_frames import Frame, frame_of
+from visiona.relay.camera_frames import Frame, FrameCounts, frame_of
 from visiona.relay.camera_view import CameraView
 from visiona.relay.client import Opener
 from visiona.relay.deadlines import Limits, Sweeper
@@ -48,9 +48,9 @@ class SharedCamera:
 
     Attributes:
         last: the newest frame; who comes late gets it at once.
-        lost_count: frames that viewers were too slow for.
 
     Args:
+        counts: of all cameras together, counted up here.
         framed: told of each frame.
         over: told once, when nobody can join any more; what it was, if that is known now.
     """
@@ -63,6 +63,7 @@ class SharedCamera:
         linger_seconds: float,
         max_frame_bytes: int,
         now: Callable[[], datetime],
+        counts: FrameCounts,
         framed: Callable[[Frame], None],
         over: Callable[["SharedCamera", Verdict | None], None],
     ) -> None:
@@ -70,10 +71,10 @@ class SharedCamera:
         self.limits = limits
         self.phase = Phase.NEW
         self.last: Frame | None = None
-        self.lost_count = 0
         self._linger_seconds = linger_seconds
         self._max_frame_bytes = max_frame_bytes
         self._now = now
+        self._counts = counts
         self._framed = framed
         self._over = over
         self._views: dict[CameraView, None] = {}
@@ -186,9 +187,10 @@ class SharedCamera:
             return
         for part in parts[-MAX_FRAMES_AT_ONCE:]:
             frame = self.last = frame_of(part, splitter.delimiter, self._now())
+            self._counts.came += 1
             self._framed(frame)
             for view in list(self._views):
-                self.lost_count += view.offer(frame, splitter.delimiter)
+                self._counts.lost += view.offer(frame, splitter.delimiter)
 
     def answer_end(self, trailers: tuple[Header, ...]) -> None:
         """The device has ended it well."""

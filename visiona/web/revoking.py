@@ -1,4 +1,4 @@
-"""What a notice ends in this process: remembered credentials, tunnels, requests and sockets in flight.
+"""What a notice ends in this process: remembered credentials, tunnels, requests and sockets in flight, kept pictures.
 
 Called twice for one deed, which is harmless: by the route that did it, so that its answer is true when it is sent, and
 by the follower of notices, which also sees what other processes did.
@@ -9,6 +9,7 @@ from datetime import datetime
 
 from visiona.domain.ids import DeviceId, SessionId, TokenId, UserId
 from visiona.domain.notices import DeviceMove, Notice, NoticeKind, split_member_subject
+from visiona.relay.cameras import Cameras
 from visiona.relay.registry import Cut, Registry
 from visiona.web.callers import Callers
 
@@ -16,9 +17,12 @@ from visiona.web.callers import Callers
 class Revoking:
     """Applies notices."""
 
-    def __init__(self, callers: Callers, registry: Registry, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, callers: Callers, registry: Registry, cameras: Cameras, now: Callable[[], datetime]
+    ) -> None:
         self._callers = callers
         self._registry = registry
+        self._cameras = cameras
         self._now = now
 
     def at_once(self, kind: NoticeKind, subject: str, at: datetime | None = None) -> Cut:
@@ -36,7 +40,9 @@ class Revoking:
             case NoticeKind.SESSION_TOKEN_REVOKED:
                 return self._registry.cut_session_token(TokenId(notice.subject))
             case NoticeKind.DEVICE_DELETED:
-                return self._registry.cut_device(DeviceId(notice.subject))
+                cut = self._registry.cut_device(DeviceId(notice.subject))
+                self._cameras.forget(DeviceId(notice.subject))
+                return cut
             case NoticeKind.USER_DISABLED:
                 return self._registry.cut_user(UserId(notice.subject))
             case NoticeKind.MEMBER_REMOVED:
@@ -46,4 +52,9 @@ class Revoking:
                     sockets=self._registry.calls.cut_overviews(split_member_subject(notice.subject)[1])
                 )
             case NoticeKind.DEVICE_MOVED:
-                return self._registry.move_device(DeviceMove.of(notice.subject), notice.at)
+                return self._moved(DeviceMove.of(notice.subject), notice.at)
+
+    def _moved(self, move: DeviceMove, at: datetime) -> Cut:
+        cut = self._registry.move_device(move, at)
+        self._cameras.forget(move.device_id, stays_in=move.workspace_id)
+        return cut

@@ -7,7 +7,7 @@ answers with a single picture is a camera too.
 import trio
 
 from visiona.domain.access import Actor
-from visiona.domain.errors import DeviceBroke, DeviceTooSlow, NotFound, VisionaError
+from visiona.domain.errors import DeviceBroke, DeviceOffline, DeviceTooSlow, NotFound, TooMany, VisionaError
 from visiona.domain.ids import DeviceId, WorkspaceId
 from visiona.relay.camera_frames import SHOWN_TYPES, Picture, PicturePlace, is_good
 from visiona.relay.camera_view import CameraView
@@ -26,6 +26,10 @@ from visiona.wire.mixed_replace import MIXED_REPLACE
 
 FETCH_SECONDS = 5.0
 """For a camera that nobody watches to show its first picture; some warm up for a second or two."""
+
+
+class DeviceShutsOut(DeviceBroke):
+    """The device asks who is looking."""
 
 
 class Snapshots:
@@ -53,13 +57,17 @@ class Snapshots:
         picture = self._cameras.picture_or_none(CameraKey(live.device_id, target), live)
         if picture is not None:
             return picture
+        # As it is now: the device may be moved while it is asked.
+        place = PicturePlace(live.session.workspace_id, live.device_id, target)
         try:
             return await self._fetch(actor, live, target, request_id)
-        except NotFound:
+        except DeviceShutsOut:
+            # What it once showed to everybody it shows to somebody it knows only.
+            self._cameras.kept.drop(place)
             raise
-        except VisionaError:
-            kept = self.kept_or_none(live.session.workspace_id, live.device_id, target)
-            if kept is None:
+        except (DeviceBroke, DeviceTooSlow, DeviceOffline, TooMany):
+            # Not where the caller's right to it ended meanwhile.
+            if (kept := self._cameras.kept.last_or_none(place)) is None:
                 raise
             return kept
 
@@ -130,4 +138,5 @@ class Snapshots:
 def _no_camera(head: ResponseHead) -> VisionaError:
     if head.status == 200 or head.status == 404:
         return NotFound("the device shows no camera at this path")
-    return DeviceBroke(f"the device answered {head.status} where a camera was asked for")
+    kind = DeviceShutsOut if head.status in {401, 403} else DeviceBroke
+    return kind(f"the device answered {head.status} where a camera was asked for")

@@ -12,6 +12,8 @@ from visiona.domain.notices import Notice
 from visiona.domain.sessions import SessionLimits
 from visiona.integrations.oidc.client import OidcClient, Registration
 from visiona.integrations.oidc.fetching import open_fetcher
+from visiona.relay.cameras import Cameras
+from visiona.relay.deadlines import Sweeper
 from visiona.relay.registry import Registry
 from visiona.services.refusals import Refusals
 from visiona.stores.memory.engine import MemoryStores
@@ -54,7 +56,7 @@ class House:
         self.registry = Registry(now=now)
         self.cookie = SessionCookie(session_cookie_name(base), KEY)
         self.callers = Callers(self.stores, cookie=self.cookie, ttl_seconds=0.0, now=now)
-        self.revoking = NotedRevoking(self.callers, self.registry, now)
+        self.revoking = NotedRevoking(self.callers, self.registry, Cameras(Sweeper()), now)
         self.limits = SessionLimits()
         place = Place(base, lambda: "http://127.0.0.1:3721")
         routes = bff_routes(

@@ -140,7 +140,9 @@ async def _serve(
             relay_bound = await background.start(relay.run)
             await background.start(sweeper.run)
             await background.start(check_forever, settings.health, board, registry, stores.pings)
-            metrics = Metrics(sources(registry, relay, sweeper, board, watchers.stalls, watchers.logs))
+            metrics = Metrics(
+                sources(registry, relay, sweeper, cameras, board, watchers.stalls, watchers.logs)
+            )
             internal = settings.internal
             internal_bound = await background.start(
                 serve_internal, internal.listen, board, metrics, internal.hosts

@@ -47,8 +47,13 @@ def unit(
 
 def streams(server: Server) -> int:
     """Open to all devices, as the server counts them."""
+    return figure(server, "visiona_tunnel_streams{")
+
+
+def figure(server: Server, name: str) -> int:
+    """Of the metrics page; the sum where it has labels."""
     page = Caller(server.internal, None).ask("GET", "/metrics").body.decode()
-    lines = [line for line in page.splitlines() if line.startswith("visiona_tunnel_streams{")]
+    lines = [line for line in page.splitlines() if line.startswith(name)]
     return sum(int(float(line.rpartition(" ")[2])) for line in lines)
 
 
@@ -85,6 +90,10 @@ def test_fifty_viewers_of_the_camera_are_one_stream_through_the_tunnel(unit: Uni
     try:
         until(lambda: all(viewer.pictures >= 5 for viewer in viewers), "everybody sees pictures", 30)
         until(lambda: streams(server) == 1, "there is one stream", 5)
+        assert figure(server, "visiona_camera_viewers ") == VIEWERS
+        assert figure(server, "visiona_cameras_shared ") == 1
+        assert figure(server, "visiona_camera_frames_total ") >= 5
+        assert figure(server, "visiona_camera_kept_bytes ") > 1000
     finally:
         for viewer in viewers:
             viewer.stop()

@@ -8,6 +8,7 @@ from visiona.ops.health import HealthBoard
 from visiona.ops.log_writer import WriterStatistics
 from visiona.ops.metrics import DeviceFigures, Figure, Sources
 from visiona.ops.stalls import StallWatch
+from visiona.relay.cameras import Cameras
 from visiona.relay.deadlines import Sweeper
 from visiona.relay.listener import Relay
 from visiona.relay.registry import LiveTunnel, Registry
@@ -17,6 +18,7 @@ def sources(
     registry: Registry,
     relay: Relay,
     sweeper: Sweeper,
+    cameras: Cameras,
     board: HealthBoard,
     stalls: StallWatch,
     logs: Callable[[], WriterStatistics] | None = None,
@@ -58,7 +60,28 @@ def sources(
                 "The longest standstill of this process that tunnels were forgiven.",
                 lambda: relay.pinger.longest_stall_seconds,
             ),
+            *camera_figures(cameras),
         ),
+    )
+
+
+def camera_figures(cameras: Cameras) -> tuple[Figure, ...]:
+    """All cameras together: their targets are chosen by clients, and would be labels without end (S-09)."""
+    counts, kept = cameras.counts, cameras.kept
+    return (
+        Figure("visiona_cameras_shared", "Moving pictures that are being shared.", lambda: len(cameras)),
+        Figure("visiona_camera_viewers", "Viewers of those.", lambda: cameras.viewer_count),
+        Figure(
+            "visiona_camera_frames", "Frames that came from devices.", lambda: counts.came, is_counter=True
+        ),
+        Figure(
+            "visiona_camera_frames_lost",
+            "Frames left out for viewers who were too slow for them.",
+            lambda: counts.lost,
+            is_counter=True,
+        ),
+        Figure("visiona_camera_pictures_kept", "Last pictures, kept for snapshots.", lambda: len(kept)),
+        Figure("visiona_camera_kept_bytes", "Memory that those take.", lambda: kept.size_bytes),
     )
 
 

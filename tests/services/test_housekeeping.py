@@ -1,6 +1,8 @@
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from visiona.domain.loads import Fault
 from visiona.domain.notices import NoticeKind
 from visiona.domain.one_time_links import ONE_TIME_LINK_TTL, LinkPurpose, OneTimeLink
 from visiona.domain.sessions import PENDING_LOGIN_TTL, PendingLogin
@@ -27,6 +29,11 @@ async def test_what_nobody_asks_for_any_more_is_forgotten(
     young = (home.pairing_token(), home.session_token(device), home.access_token())
     await put(stores, device, *old_pairing, old_session, old_access, *young)
     await put(stores, home.invitation("a@b.c", created_at=LONG_AGO), home.invitation("d@e.f"))
+    model = home.model()
+    old, kept_load = home.load(device, model, "a"), home.load(device, model, "b")
+    ends = [(old, LONG_AGO), (kept_load, NOW - timedelta(days=180))]
+    ended = [replace(one, load=one.load.failed(Fault.CANCELLED, "", at)) for one, at in ends]
+    await put(stores, model, *ended)
     await put(stores, an_event(device, at=LONG_AGO), an_event(device))
     for at in (LONG_AGO, LONG_AGO, NOW):
         await stores.write(lambda tx, at=at: tx.notices.append(NoticeKind.DEVICE_DELETED, "d", at))
@@ -48,6 +55,7 @@ async def test_what_nobody_asks_for_any_more_is_forgotten(
         "one_time_links": 2,
         "invitations": 1,
         "device_events": 1,
+        "model_loads": 1,
         "audit_entries": 2,
         "notices": 2,
     }

@@ -28,7 +28,7 @@ from visiona.services.move_device import move_device
 from visiona.services.pair_device import create_pairing_token, list_pairing_tokens, revoke_pairing_token
 from visiona.stores.interfaces import Stores
 
-from tests.support.nouns import NOW, a_home, new_hash
+from tests.support.nouns import NOW, a_home, new_hash, put
 
 
 async def do_everything(stores: Stores) -> None:
@@ -67,6 +67,7 @@ async def do_everything(stores: Stores) -> None:
     await users.disable_user(stores, user.id, NOW)
     await users.enable_user(stores, user.id, NOW)
     await handle_models(stores, user.id)
+    await keep_loads(stores)
     await share_a_workspace(stores)
     await read_the_log(stores, user.id)
     await purge_expired(stores, NOW)
@@ -128,6 +129,28 @@ async def handle_models(stores: Stores, user_id: UserId) -> None:
     await stores.write(lambda tx: tx.workspaces.lock_or_none(home.workspace.id))
     await stores.write(lambda tx: tx.models.set_ready(model.id, NOW))
     await stores.write(lambda tx: tx.models.delete(model.id, NOW))
+
+
+async def keep_loads(stores: Stores) -> None:
+    home = await a_home(stores, "loads@example.com")
+    device, model = home.device(), home.model()
+    one = home.load(device, model)
+    load, lease = one.load, one.lease
+    await put(stores, device, model, one)
+    await stores.read(lambda tx: tx.model_loads.get_or_none(load.id))
+    await stores.read(lambda tx: tx.model_loads.live_or_none(device.id, load.accelerator))
+    await stores.read(lambda tx: tx.model_loads.count_live(device.id))
+    await stores.read(lambda tx: tx.model_loads.list_of_device(device.id, 10))
+    await stores.read(lambda tx: tx.model_loads.current_of_device(device.id, 10))
+    await stores.write(lambda tx: tx.model_loads.renew(lease.holder, [load.id], NOW))
+    await stores.read(lambda tx: tx.model_loads.held(lease.holder, 10))
+    await stores.read(lambda tx: tx.model_loads.free(NOW, 10))
+    await stores.write(lambda tx: tx.model_loads.claim(load.id, lease, NOW))
+    await stores.write(lambda tx: tx.model_loads.ask_stop(load.id, NOW))
+    await stores.write(lambda tx: tx.model_loads.free_all(NOW))
+    await stores.write(lambda tx: tx.model_loads.clear_current(device.id, load.accelerator))
+    await stores.write(lambda tx: tx.model_loads.save(load, lease))
+    await stores.write(lambda tx: tx.model_loads.trim(device.id, 1))
 
 
 async def read_the_log(stores: Stores, user_id: UserId) -> None:

@@ -48,6 +48,13 @@ INSERT INTO models (id, workspace_id, user_id, name, version, target_chips, file
     SELECT 'm' || n, 'w' || n % 10 + 1, 'u' || n % 100 + 1, '', '', ARRAY['KL520', 'RARE' || n % 2000], 1,
         repeat('a', 64), CASE WHEN n % 7 = 0 THEN 'converted' ELSE 'uploaded' END, 'ready', n, n
     FROM generate_series(1, 20000) n;
+INSERT INTO model_loads (id, device_id, accelerator, chip, model_id, model_name, model_version, sha256, size, workspace_id,
+        user_id, state, sent_bytes, fault, created_at, updated_at, ended_at, current_since, holder, leased_until)
+    SELECT 'l' || n, 'd' || n % 1000 + 1, 'a' || n, '', 'm' || n, '', '', repeat('a', 64), 1, 'w1', 'u1',
+        CASE WHEN n % 10 = 0 THEN 'pushing' WHEN n % 10 = 1 THEN 'active' ELSE 'failed' END, 0,
+        CASE WHEN n % 10 > 1 THEN 'CANCELLED' END, n, n, CASE WHEN n % 10 > 0 THEN {_FROM} + n * 1000000 END,
+        CASE WHEN n % 10 = 1 THEN n END, 'h' || n % 100, {_FROM} + n * 1000000
+    FROM generate_series(1::bigint, 20000) n;
 INSERT INTO audit_entries SELECT lpad(n::text, 36, '0'), {_FROM} + n * 1000000,
         CASE WHEN n % 100 = 0 THEN 'paired' ELSE 'sign_in' END, 'ok', 'u' || n % 2000 + 1, '', NULL, 'session', '', '',
         'w' || n % 2000 + 1, 's' || n % 5000, NULL

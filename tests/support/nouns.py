@@ -13,6 +13,7 @@ from visiona.domain.ids import (
     DeviceId,
     EventId,
     InvitationId,
+    LoadId,
     ModelId,
     SessionId,
     TokenId,
@@ -21,6 +22,7 @@ from visiona.domain.ids import (
     uuid7,
 )
 from visiona.domain.invitations import INVITATION_TTL, Invitation
+from visiona.domain.loads import LEASE, KeptLoad, Lease, Load
 from visiona.domain.models import Model, ModelSource, ModelStatus
 from visiona.domain.pairing import PAIRING_TOKEN_TTL, PairingToken
 from visiona.domain.sessions import DEFAULT_LIMITS, UserSession
@@ -105,6 +107,33 @@ class Home:
             created_at=created_at,
             updated_at=created_at,
         )
+
+    def load(
+        self,
+        device: Device,
+        model: Model,
+        accelerator: str = "kl520-0",
+        *,
+        created_at: datetime = NOW,
+        holder: str = "one",
+    ) -> KeptLoad:
+        """A load that one server has just begun."""
+        load = Load(
+            id=LoadId(new_id()),
+            model_id=model.id,
+            model_name=model.name,
+            model_version=model.version,
+            device_id=device.id,
+            accelerator=accelerator,
+            chip="KL520",
+            workspace_id=device.workspace_id,
+            user_id=self.user.id,
+            sha256=model.sha256,
+            size=model.file_size,
+            created_at=created_at,
+            updated_at=created_at,
+        )
+        return KeptLoad(load, Lease(holder, created_at + LEASE))
 
     def invitation(self, email: str, *, created_at: datetime = NOW) -> Invitation:
         return Invitation(
@@ -227,6 +256,8 @@ Noun = (
     | SessionToken
     | Device
     | DeviceEvent
+    | Model
+    | KeptLoad
     | AuditEntry
 )
 
@@ -261,6 +292,10 @@ async def add_one(tx: Tx, noun: Noun) -> None:
             await tx.devices.add(noun)
         case DeviceEvent():
             await tx.device_events.append(noun)
+        case Model():
+            await tx.models.add(noun)
+        case KeptLoad():
+            await tx.model_loads.add(noun.load, noun.lease)
         case AuditEntry():
             await tx.audit.append(noun)
 

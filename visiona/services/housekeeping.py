@@ -15,6 +15,9 @@ KEEP_SESSION_TOKENS = timedelta(days=365)
 KEEP_ACCESS_TOKENS = timedelta(days=90)
 KEEP_EVENTS = timedelta(days=180)
 
+KEEP_LOADS = timedelta(days=180)
+"""After their end; what is on an accelerator now is kept for as long as it is there."""
+
 KEEP_NOTICES = timedelta(days=1)
 """A server reads them within a second; one that was away starts from the newest."""
 
@@ -25,7 +28,7 @@ BATCH_ROWS = 500
 async def purge_expired(
     stores: Stores, now: datetime, keep_audit: timedelta = DEFAULT_AUDIT.keep
 ) -> dict[str, int]:
-    """Forgets old tokens, sessions, events, notices and audit entries, in small transactions; says how many of each.
+    """Forgets old tokens, sessions, events, loads, notices and audit entries, in small transactions; says how many of each.
 
     Cancelling is safe: what is left is for the next time.
     """
@@ -45,6 +48,7 @@ async def purge_expired(
         "device_events": await _purge(
             stores, lambda tx: tx.device_events.purge(now - KEEP_EVENTS, BATCH_ROWS)
         ),
+        "model_loads": await _purge(stores, lambda tx: tx.model_loads.purge(now - KEEP_LOADS, BATCH_ROWS)),
         "audit_entries": await _purge(stores, lambda tx: tx.audit.purge(now - keep_audit, BATCH_ROWS)),
         "notices": await _purge(stores, lambda tx: tx.notices.purge(now - KEEP_NOTICES, BATCH_ROWS)),
         # Last: they may be elsewhere, and an outage there is to keep nothing in the database.

@@ -41,7 +41,7 @@ class StoreConflict(StoreError):
     """Writing it would break a promise of the schema; nothing was changed.
 
     Attributes:
-        about: the promise's name: `email`, `serial_number`, `token`, `ttl`, `reference`, `model`, `object_key`, or `other`.
+        about: the promise's name: `email`, `serial_number`, `token`, `ttl`, `reference`, `model`, `load`, `object_key`, or `other`.
     """
 
     def __init__(self, message: str, *, about: str = "other") -> None:

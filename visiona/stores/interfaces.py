@@ -14,7 +14,7 @@ may be otherwise a statement later. An operation that decides by what it read do
 - it trusts a promise of the schema, and whoever runs it begins anew after the StoreConflict (services/afresh.py).
 
 Nobody may wait in a circle, so rows are changed and held in this order, those of one kind by their ids: the first
-administrator's turn, users, workspaces, invitations, models, devices, pairing tokens, session tokens, one-time links, people's sessions,
+administrator's turn, users, workspaces, invitations, models, devices, loads, pairing tokens, session tokens, one-time links, people's sessions,
 sign-ins under way, events, audit entries, notices. Housekeeping waits for nobody: it leaves out what is held.
 
 Every call may raise StoreUnavailable, before or after which nothing was changed; or all of it, where the error says that
@@ -35,6 +35,7 @@ from visiona.domain.workspaces import Membership, Workspace
 from visiona.stores.audit import AuditStore
 from visiona.stores.devices import DeviceEventStore, DeviceStore
 from visiona.stores.invitations import InvitationStore
+from visiona.stores.loads import LoadStore
 from visiona.stores.models import ModelStore
 from visiona.stores.one_time_links import OneTimeLinkStore
 from visiona.stores.rates import RateStore
@@ -165,6 +166,8 @@ class Tx(Protocol):
     def device_events(self) -> DeviceEventStore: ...
     @property
     def models(self) -> ModelStore: ...
+    @property
+    def model_loads(self) -> LoadStore: ...
     @property
     def audit(self) -> AuditStore: ...
     @property

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from visiona.domain.access import Role
 from visiona.domain.devices import Accelerator, AcceleratorStatus
+from visiona.domain.loads import Fault
 from visiona.domain.models import ModelStatus
 from visiona.domain.notices import NoticeKind
 from visiona.domain.one_time_links import LinkPurpose, OneTimeLink
@@ -67,6 +68,10 @@ async def fill(stores: Stores) -> None:
         ):
             await add_one(tx, noun)
         await tx.models.add(model)
+        going, over = home.load(device, model, HARD_TEXTS[2]), home.load(device, model, HARD_TEXTS[4])
+        await add_one(tx, dataclasses.replace(going, stop_asked_at=NOW))
+        failed = over.load.failed(Fault.DEVICE_ERROR, HARD_TEXTS[2], NOW)
+        await add_one(tx, dataclasses.replace(over, load=failed))
         await tx.notices.append(NoticeKind.USER_DISABLED, "a", NOW)
         await tx.identities.add(Identity("https://id.example", HARD_TEXTS[2], home.user.id, NOW))
         await tx.user_sessions.add(home.session(idp_sid="sid"))

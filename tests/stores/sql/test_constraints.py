@@ -182,6 +182,27 @@ def model(
         '', '', {NO_TEXTS}, {size}, '{sha256}', '{source}', '{status}', {text(key)}, 0, 0)"""
 
 
+def load(
+    load_id: str,
+    *,
+    device_id: str = "d1",
+    accelerator: str = "a",
+    model_id: str = "m",
+    workspace_id: str = "ada",
+    user_id: str = "ada",
+    state: str = "queued",
+    fault: str | None = None,
+    ended: str = "NULL",
+    current: str = "NULL",
+    size: int = 1,
+    sha256: str = digest("a"),
+) -> str:
+    return f"""INSERT INTO model_loads (id, device_id, accelerator, chip, model_id, model_name, model_version, sha256,
+        size, workspace_id, user_id, state, sent_bytes, fault, created_at, updated_at, ended_at, current_since, holder,
+        leased_until) VALUES ('{load_id}', '{device_id}', '{accelerator}', '', '{model_id}', '', '', '{sha256}', {size},
+        '{workspace_id}', '{user_id}', '{state}', 0, {text(fault)}, 0, 0, {ended}, {current}, '', 0)"""
+
+
 def refused(write: Write, sql: str, about: str) -> None:
     with pytest.raises(Refused) as caught:
         write(sql)
@@ -272,6 +293,7 @@ def test_an_address_is_invited_once_and_never_to_own(write: Write) -> None:
 
 
 def test_what_is_referred_to_is_there(write: Write) -> None:
+    write(model("m"))
     for sql in (
         workspace("w", personal_of="nobody"),
         member("nowhere", "ada"),
@@ -286,8 +308,12 @@ def test_what_is_referred_to_is_there(write: Write) -> None:
         link(digest("a"), user_id="nobody"),
         invitation(digest("a"), workspace_id="nowhere"),
         invitation(digest("a"), invited_by="nobody"),
-        model("m", workspace_id="nowhere"),
-        model("m", user_id="nobody"),
+        model("n", workspace_id="nowhere"),
+        model("n", user_id="nobody"),
+        load("l", device_id="nothing"),
+        load("l", model_id="nothing"),
+        load("l", workspace_id="nowhere"),
+        load("l", user_id="nobody"),
         "INSERT INTO device_events VALUES ('e', 'nothing', 'paired', 0, NULL, NULL)",
         "INSERT INTO identities VALUES ('i', 's', 'nobody', 0)",
         "DELETE FROM users WHERE id = 'ada'",
@@ -337,3 +363,32 @@ def test_a_model_is_what_models_can_be(write: Write) -> None:
     refused(write, model("m"), "model")
     write(model("n"))
     write(model("o"))
+
+
+def test_a_load_is_what_loads_can_be(write: Write) -> None:
+    write(model("m"))
+    for broken in (
+        load("l", state="lost"),
+        load("l", ended="1"),
+        load("l", state="active"),
+        load("l", state="failed", ended="1"),
+        load("l", state="active", ended="1", fault="CANCELLED"),
+        load("l", state="failed", ended="1", fault="CANCELLED", current="1"),
+        load("l", current="1"),
+        load("l", size=-1),
+        load("l", sha256="a"),
+    ):
+        refused(write, broken, "other")
+    write(load("l", state="failed", ended="1", fault="CANCELLED"))
+
+
+def test_one_load_goes_on_for_an_accelerator_and_one_is_on_it(write: Write) -> None:
+    write(model("m"))
+    write(load("one"))
+    refused(write, load("two"), "load")
+    refused(write, load("one", accelerator="b"), "load")
+    write(load("two", accelerator="b"))
+    write(load("three", state="active", ended="1", current="1"))
+    refused(write, load("four", state="active", ended="2", current="2"), "load")
+    write("UPDATE model_loads SET current_since = NULL WHERE id = 'three'")
+    write(load("four", state="active", ended="2", current="2"))

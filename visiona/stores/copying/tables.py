@@ -158,6 +158,14 @@ TABLES = (
         "token_hash id workspace_id email role invited_by created_at# expires_at#",
         since=8,
     ),
+    _table(
+        "model_loads",
+        "id",
+        "id device_id accelerator chip model_id model_name model_version sha256 size# workspace_id user_id token_id"
+        " state sent_bytes# device_model_id fault sentence created_at# updated_at# flashing_at# ended_at#"
+        " current_since# holder leased_until# stop_asked_at#",
+        since=9,
+    ),
 )
 
 

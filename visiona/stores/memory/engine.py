@@ -11,6 +11,7 @@ from visiona.stores.kept_sessions import KeptPendingLogins, KeptSessions
 from visiona.stores.memory.audit import MemoryAudit
 from visiona.stores.memory.devices import MemoryDeviceEvents, MemoryDevices
 from visiona.stores.memory.invitations import MemoryInvitations
+from visiona.stores.memory.model_loads import MemoryLoads
 from visiona.stores.memory.models import MemoryModels
 from visiona.stores.memory.notices import MemoryNotices
 from visiona.stores.memory.one_time_links import MemoryOneTimeLinks
@@ -38,6 +39,7 @@ class MemoryTx:
         self.devices = MemoryDevices(state)
         self.device_events = MemoryDeviceEvents(state)
         self.models = MemoryModels(state)
+        self.model_loads = MemoryLoads(state)
         self.audit = MemoryAudit(state)
         self.notices = MemoryNotices(state)
         self.identities = MemoryIdentities(state)

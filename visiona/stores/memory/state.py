@@ -9,6 +9,7 @@ from visiona.domain.ids import (
     DeviceId,
     EventId,
     InvitationId,
+    LoadId,
     ModelId,
     SessionId,
     TokenId,
@@ -16,6 +17,7 @@ from visiona.domain.ids import (
     WorkspaceId,
 )
 from visiona.domain.invitations import Invitation
+from visiona.domain.loads import KeptLoad
 from visiona.domain.models import Model
 from visiona.domain.notices import Notice
 from visiona.domain.one_time_links import OneTimeLink
@@ -46,6 +48,7 @@ class State:
         self.devices: Table[DeviceId, Device] = Table(self.journal)
         self.device_events: Table[EventId, DeviceEvent] = Table(self.journal)
         self.models: Table[ModelId, Model] = Table(self.journal)
+        self.model_loads: Table[LoadId, KeptLoad] = Table(self.journal)
         self.audit_entries: Table[AuditId, AuditEntry] = Table(self.journal)
         self.identities: Table[tuple[str, str], Identity] = Table(self.journal)
         self.user_sessions: Table[SessionId, UserSession] = Table(self.journal)
@@ -65,6 +68,10 @@ class State:
     def need_device(self, device_id: DeviceId) -> None:
         """Raises StoreConflict for a reference to nothing."""
         _need(device_id in self.devices, "reference")
+
+    def need_model(self, model_id: ModelId) -> None:
+        """Raises StoreConflict for a reference to nothing."""
+        _need(model_id in self.models, "reference")
 
 
 def need_ttl(created_at: datetime, expires_at: datetime | None, longest: timedelta | None) -> None:

@@ -7,6 +7,7 @@ from visiona.stores.sql.devices import SqlDevices
 from visiona.stores.sql.engine import SqlTransaction
 from visiona.stores.sql.identities import SqlIdentities
 from visiona.stores.sql.invitations import SqlInvitations
+from visiona.stores.sql.model_loads import SqlLoads
 from visiona.stores.sql.models import SqlModels
 from visiona.stores.sql.notices import SqlNotices
 from visiona.stores.sql.one_time_links import SqlOneTimeLinks
@@ -31,6 +32,7 @@ class SqlTx:
         self.devices = SqlDevices(tx)
         self.device_events = SqlDeviceEvents(tx)
         self.models = SqlModels(tx)
+        self.model_loads = SqlLoads(tx)
         self.audit = SqlAudit(tx)
         self.notices = SqlNotices(tx)
         self.identities = SqlIdentities(tx)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from visiona.cli.output import CommandError
-from visiona.cli.ready_file import ready_file
+from visiona.cli.ready_file import SERVER_FILE, ready_file, running_web_or_none
 
 
 def test_it_is_there_while_the_server_accepts_and_gone_after(tmp_path: Path) -> None:
@@ -62,3 +62,29 @@ def test_json_says_the_same_on_standard_output(tmp_path: Path, capsys: pytest.Ca
 def test_without_a_path_nothing_is_written(tmp_path: Path) -> None:
     with ready_file(None) as ready:
         ready.write("a", "b", "c")
+
+
+def test_the_state_folder_says_where_the_server_is_while_it_runs(tmp_path: Path) -> None:
+    with ready_file(None, state_dir=tmp_path) as ready:
+        assert running_web_or_none(tmp_path) is None
+        ready.write("http://127.0.0.1:1", "b", "c")
+        assert running_web_or_none(tmp_path) == "http://127.0.0.1:1"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_server_starts_also_where_it_cannot_say_so(tmp_path: Path) -> None:
+    with ready_file(None, state_dir=tmp_path / "no") as ready:
+        ready.write("a", "b", "c")
+    assert running_web_or_none(tmp_path / "no") is None
+
+
+def test_what_a_killed_server_said_is_not_believed(tmp_path: Path) -> None:
+    gone = subprocess.run(["sh", "-c", "echo $$"], capture_output=True, text=True, check=True)
+    for text in (
+        json.dumps({"pid": int(gone.stdout), "web": "http://x"}),
+        "[]",
+        '{"pid": 1}',
+        '{"pid": 1, "web": 2}',
+    ):
+        (tmp_path / SERVER_FILE).write_text(text, encoding="utf-8")
+        assert running_web_or_none(tmp_path) is None

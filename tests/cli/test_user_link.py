@@ -1,6 +1,10 @@
+import json
+import os
 import re
+from pathlib import Path
 
 import pytest
+from visiona.cli.ready_file import SERVER_FILE
 
 from tests.cli.conftest import Run
 
@@ -33,6 +37,23 @@ def test_a_link_is_printed_alone_so_that_a_script_can_take_it(visiona: Run) -> N
 )
 def test_a_link_leads_to_where_the_server_is(visiona: Run, arguments: list[str], base: str) -> None:
     add(visiona)
+    assert visiona("user", "link", "ada@example.com", *arguments).out.startswith(f"{base}/idp/link/vAo_")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "base"),
+    [
+        (["--set", "web.listen=127.0.0.1:0"], "http://127.0.0.1:4567"),
+        (["--set", "web.public_url=https://x.example"], "https://x.example"),
+        (["--url", "http://127.0.0.1:5000"], "http://127.0.0.1:5000"),
+    ],
+)
+def test_a_link_leads_to_the_port_that_the_running_server_took(
+    visiona: Run, state_dir: Path, arguments: list[str], base: str
+) -> None:
+    add(visiona)
+    said = {"pid": os.getpid(), "web": "http://127.0.0.1:4567"}
+    (state_dir / SERVER_FILE).write_text(json.dumps(said), encoding="utf-8")
     assert visiona("user", "link", "ada@example.com", *arguments).out.startswith(f"{base}/idp/link/vAo_")
 
 

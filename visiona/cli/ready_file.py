@@ -1,6 +1,7 @@
 """The ready file: where a server that took any free port tells scripts what was bound.
 
-It exists exactly while the server accepts, and is never seen half-written.
+It exists exactly while the server accepts, and is never seen half-written. The same stands in the state folder for the
+commands beside a server: a link that one of them prints leads to where the server really is.
 """
 
 import contextlib
@@ -11,19 +12,26 @@ from pathlib import Path
 
 from visiona.cli.output import CommandError
 
+SERVER_FILE = "server.json"
+"""Its name in the state folder."""
+
 
 class ReadyFile:
     """One ready file.
 
     Args:
         path: where; None for nowhere.
+        state_dir: a second one is there, as far as it can be written; None for none.
         also_printed: for `--json`: the same on standard output, in one line.
     """
 
-    def __init__(self, path: Path | None, *, also_printed: bool = False) -> None:
+    def __init__(
+        self, path: Path | None, *, state_dir: Path | None = None, also_printed: bool = False
+    ) -> None:
         self._path = path
+        self._beside = state_dir / SERVER_FILE if state_dir is not None else None
         self._also_printed = also_printed
-        self._is_written = False
+        self._written: list[Path] = []
 
     def prepare(self) -> None:
         """Removes what a server that was killed left there, and tries whether anything can be written.
@@ -52,21 +60,26 @@ class ReadyFile:
         body = json.dumps({"web": web, "relay": relay, "internal": internal, "pid": os.getpid()})
         if self._also_printed:
             print(body, flush=True)
-        if self._path is None:
-            return
-        draft = self._draft(self._path)
+        if self._path is not None:
+            self._write(self._path, body)
+        if self._beside is not None:
+            # Without it a link leads to the configured port.
+            with contextlib.suppress(OSError):
+                self._write(self._beside, body)
+
+    def _write(self, path: Path, body: str) -> None:
+        draft = self._draft(path)
         draft.write_text(body + "\n", encoding="utf-8")
-        draft.replace(self._path)
-        self._is_written = True
+        draft.replace(path)
+        self._written.append(path)
 
     def remove(self) -> None:
         """Takes it away, unless another server wrote its own there meanwhile."""
-        if self._path is None or not self._is_written:
-            return
-        self._is_written = False
-        if _pid_in(self._path) == os.getpid():
-            with contextlib.suppress(OSError):
-                self._path.unlink()
+        while self._written:
+            path = self._written.pop()
+            if _pid_in(path) == os.getpid():
+                with contextlib.suppress(OSError):
+                    path.unlink()
 
     @staticmethod
     def _draft(path: Path) -> Path:
@@ -74,18 +87,32 @@ class ReadyFile:
 
 
 @contextlib.contextmanager
-def ready_file(path: Path | None, *, also_printed: bool = False) -> Iterator[ReadyFile]:
+def ready_file(
+    path: Path | None, *, state_dir: Path | None = None, also_printed: bool = False
+) -> Iterator[ReadyFile]:
     """A ready file that is gone when the block is left, however it is left.
 
     Raises:
         CommandError: it cannot be written.
     """
-    file = ReadyFile(path, also_printed=also_printed)
+    file = ReadyFile(path, state_dir=state_dir, also_printed=also_printed)
     file.prepare()
     try:
         yield file
     finally:
         file.remove()
+
+
+def running_web_or_none(state_dir: Path) -> str | None:
+    """Where the server that runs on this state folder is reached; None where none does."""
+    path = state_dir / SERVER_FILE
+    pid = _pid_in(path)
+    if pid is None or not _lives(pid):
+        return None
+    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+        web = json.loads(path.read_text(encoding="utf-8"))["web"]
+        return web if isinstance(web, str) else None
+    return None
 
 
 def _pid_in(path: Path) -> int | None:

@@ -66,7 +66,8 @@ def serve(arguments: argparse.Namespace) -> int:
     logs = setup_logging(loaded.settings.log)
     reload = Reloader(loaded, partial(from_process, arguments.config, arguments.set), logs)
     try:
-        with ready_file(arguments.ready_file, also_printed=arguments.json) as ready:
+        file, state_dir = arguments.ready_file, loaded.settings.state_dir
+        with ready_file(file, state_dir=state_dir, also_printed=arguments.json) as ready:
             trio.run(run_until_told, loaded.settings, ready, reload, logs.statistics)
     except* OSError as group:
         raise _start_failure(group, loaded.settings) from group

@@ -4,6 +4,7 @@ import argparse
 from datetime import datetime
 
 from visiona.cli.output import CommandError, Exit, moment, print_json, print_note
+from visiona.cli.ready_file import running_web_or_none
 from visiona.cli.stores import with_stores
 from visiona.config import Settings, from_process
 from visiona.domain.listen import reachable_url
@@ -64,10 +65,10 @@ def _place(settings: Settings, base: str | None) -> Place:
     if base is not None and not base.startswith(("http://", "https://")):
         raise CommandError("--url must start with http:// or https://", code="USAGE", exit_code=Exit.USAGE)
     listen = settings.web.listen
-    public_url = base or settings.web.public_url
+    public_url = base or settings.web.public_url or running_web_or_none(settings.state_dir)
     if public_url is None and listen.port == 0:
         raise CommandError(
-            "the server takes any free port; say where it is: --url http://127.0.0.1:PORT",
+            "no server runs here, and it takes any free port; say where it will be: --url http://127.0.0.1:PORT",
             code="USAGE",
             exit_code=Exit.USAGE,
         )

@@ -1,3 +1,16 @@
+from pathlib import Path
+
+import trio
+from visiona.domain.access import ALL_SCOPES, Role
+from visiona.domain.workspaces import Membership
+from visiona.services.clock import now
+from visiona.services.identify import identify_program
+from visiona.services.tokens import create_access_token
+from visiona.services.users import find_user
+from visiona.services.workspaces import create_workspace
+from visiona.stores.opening import open_stores
+from visiona.stores.settings import StoreSettings
+
 from tests.cli.conftest import Run
 
 PASSWORD = "correct horse battery"
@@ -50,3 +63,31 @@ def test_a_password_is_replaced(visiona: Run) -> None:
     assert visiona("user", "passwd", "ada@example.com", "--password-stdin", stdin="short").code == 2
     assert visiona("user", "passwd", "bob@example.com", "--password-stdin", stdin=PASSWORD).code == 4
     assert visiona("user", "passwd", "ada@example.com").code == 2
+
+
+def test_who_owns_a_workspace_after_its_owner_was_disabled_is_said(visiona: Run, state_dir: Path) -> None:
+    for email in ("ada@example.com", "bob@example.com"):
+        visiona("user", "add", email, "--password-stdin", stdin=PASSWORD)
+
+    async def share(name: str) -> None:
+        async with open_stores(StoreSettings(None, state_dir), exclusive=False) as stores:
+            ada, bob = [await find_user(stores, f"{each}@example.com") for each in ("ada", "bob")]
+            token = await create_access_token(stores, ada.id, name, ALL_SCOPES, now())
+            lab = await create_workspace(
+                stores, await identify_program(stores, token.text, now()), name, now()
+            )
+            await stores.write(
+                lambda tx: tx.workspaces.add_member(Membership(lab.id, bob.id, Role.MEMBER, now()))
+            )
+
+    trio.run(share, "Lab")
+    assert visiona("user", "disable", "ada@example.com").out.splitlines() == [
+        "ada@example.com is disabled",
+        "bob@example.com owns the workspace Lab now: nobody else who can sign in did",
+    ]
+    visiona("user", "enable", "ada@example.com")
+    assert visiona("user", "disable", "ada@example.com", "--json").json["new_owners"] == []
+    visiona("user", "enable", "ada@example.com")
+    trio.run(share, "Roof")
+    (heir,) = visiona("user", "disable", "ada@example.com", "--json").json["new_owners"]
+    assert (heir["workspace"], heir["owner"]) == ("Roof", "bob@example.com")

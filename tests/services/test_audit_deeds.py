@@ -21,6 +21,7 @@ D = Deed
 LINES: dict[str, list[Deed]] = {
     "add_user": [D.USER_CREATED],
     "disable_user": [D.USER_DISABLED],
+    "disable_an_owner": [D.USER_DISABLED, D.ROLE_CHANGED],
     "create_access_token": [D.TOKEN_CREATED],
     "revoke_access_token": [D.TOKEN_REVOKED],
     "create_pairing_token": [D.PAIRING_TOKEN_CREATED],

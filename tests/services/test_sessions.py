@@ -120,7 +120,7 @@ async def test_a14_a_session_that_outlived_its_user_is_good_for_nothing(
 
     with monkeypatch.context() as patch:
         patch.setattr(stores.sessions, "delete_of_user", down)
-        assert await disable_user(stores, done.user.id, NOW)
+        assert (await disable_user(stores, done.user.id, NOW)).changed
         with pytest.raises(StoreUnavailable):
             await enable_user(stores, done.user.id, NOW)
     assert await session_or_none(stores, done.text, NOW) is not None

@@ -82,8 +82,8 @@ async def test_a_user_is_found_by_address_or_id(stores: Stores, home: Home) -> N
 
 
 async def test_t45_disabling_tells_whoever_serves_once(stores: Stores, home: Home) -> None:
-    assert await users.disable_user(stores, home.user.id, NOW)
-    assert not await users.disable_user(stores, home.user.id, LATER)
+    assert (await users.disable_user(stores, home.user.id, NOW)).changed
+    assert not (await users.disable_user(stores, home.user.id, LATER)).changed
     assert await notices(stores) == [(NoticeKind.USER_DISABLED, home.user.id)]
     assert (await users.find_user(stores, home.user.id)).disabled_at == NOW
 

@@ -66,6 +66,14 @@ async def disable_user(_: Stores, home: Home) -> Deed:
 
 
 @deed
+async def disable_an_owner(stores: Stores, home: Home) -> Deed:
+    lab, admin, _ = await a_team(stores, home)
+    await invitations.invite(stores, home.actor, lab.id, "eve@example.com", Role.MEMBER, NOW)
+    await members.change_role(stores, home.actor, lab.id, admin.user.id, Role.MEMBER, NOW)
+    return lambda stores: users.disable_user(stores, home.user.id, NOW)
+
+
+@deed
 async def create_access_token(_: Stores, home: Home) -> Deed:
     return lambda stores: tokens.create_access_token(stores, home.user.id, "t", ALL_SCOPES, NOW)
 
@@ -343,7 +351,7 @@ async def test_a14_disabling_that_breaks_anywhere_leaves_no_session_that_works_a
         session = home.session()
         await stores.sessions.create(session)
         try:
-            is_disabled = await users.disable_user(Everywhere(stores, fail_at), home.user.id, NOW)
+            is_disabled = (await users.disable_user(Everywhere(stores, fail_at), home.user.id, NOW)).changed
         except StoreUnavailable:
             assert (await users.find_user(stores, home.user.id)).disabled_at is None
             continue

@@ -11,7 +11,15 @@ from visiona.cli.stores import with_stores
 from visiona.domain.users import User
 from visiona.services.clock import now
 from visiona.services.passwords import MAX_PASSWORD_BYTES, hash_password
-from visiona.services.users import add_user, disable_user, enable_user, find_user, list_users, set_password
+from visiona.services.users import (
+    Disabled,
+    add_user,
+    disable_user,
+    enable_user,
+    find_user,
+    list_users,
+    set_password,
+)
 from visiona.stores.interfaces import Stores
 
 
@@ -106,20 +114,27 @@ def passwd(arguments: argparse.Namespace) -> int:
 
 
 def _change(arguments: argparse.Namespace, *, disabled: bool) -> int:
-    user, changed = with_stores(arguments, partial(_set_disabled, arguments.email, disabled=disabled))
+    user, done = with_stores(arguments, partial(_set_disabled, arguments.email, disabled=disabled))
     if arguments.json:
-        print_json({"id": user.id, "email": user.email, "disabled": disabled, "changed": changed})
+        heirs = [
+            {"workspace_id": heir.workspace_id, "workspace": heir.workspace, "owner": heir.email}
+            for heir in done.heirs
+        ]
+        shown = {"id": user.id, "email": user.email, "disabled": disabled, "changed": done.changed}
+        print_json({**shown, **({"new_owners": heirs} if disabled else {})})
         return Exit.OK
     word = "disabled" if disabled else "enabled"
-    print(f"{user.email} is {word}" if changed else f"{user.email} was {word} already")
+    print(f"{user.email} is {word}" if done.changed else f"{user.email} was {word} already")
+    for heir in done.heirs:
+        print(f"{heir.email} owns the workspace {heir.workspace} now: nobody else who can sign in did")
     return Exit.OK
 
 
-async def _set_disabled(email: str, stores: Stores, *, disabled: bool) -> tuple[User, bool]:
+async def _set_disabled(email: str, stores: Stores, *, disabled: bool) -> tuple[User, Disabled]:
     user = await find_user(stores, email)
     if disabled:
         return user, await disable_user(stores, user.id, now())
-    return user, await enable_user(stores, user.id, now())
+    return user, Disabled(await enable_user(stores, user.id, now()), ())
 
 
 def _password(*, from_stdin: bool) -> str:

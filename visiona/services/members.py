@@ -1,4 +1,5 @@
-"""Members of a workspace: seen by members, changed by admins. Owners are made and unmade by owners; one always stays.
+"""Members of a workspace: seen by members, changed by admins. Owners are made and unmade by owners; one always stays
+(services/owners.py).
 
 How somebody becomes a member is in services/invitations.py.
 """
@@ -8,12 +9,13 @@ from datetime import datetime
 
 from visiona.domain.access import Actor, Role
 from visiona.domain.audit import Deed
-from visiona.domain.errors import Conflict, NotAllowed, NotFound
+from visiona.domain.errors import NotAllowed, NotFound
 from visiona.domain.ids import UserId, WorkspaceId
 from visiona.domain.notices import NoticeKind, member_subject
 from visiona.domain.users import User
 from visiona.domain.workspaces import Membership
 from visiona.services.audit import note
+from visiona.services.owners import need_another_owner
 from visiona.services.workspaces import held_workspace, seen_workspace
 from visiona.stores.interfaces import MAX_ROWS, Stores, Tx
 
@@ -53,7 +55,7 @@ async def change_role(
             return before
         _need_owner(mine, before, role)
         if before is Role.OWNER:
-            await _need_another_owner(tx, workspace_id, user_id)
+            await need_another_owner(tx, workspace_id, user_id)
         await tx.workspaces.set_role(workspace_id, user_id, role)
         if role is Role.MEMBER:
             await _withdraw_word(tx, workspace_id, user_id, now)
@@ -91,7 +93,7 @@ async def remove_member(
         before = await _role_of(tx, workspace_id, user_id)
         _need_owner(mine, before)
         if before is Role.OWNER:
-            await _need_another_owner(tx, workspace_id, user_id)
+            await need_another_owner(tx, workspace_id, user_id)
         await tx.workspaces.remove_member(workspace_id, user_id)
         await _withdraw_word(tx, workspace_id, user_id, now)
         await note(
@@ -118,12 +120,6 @@ async def _role_of(tx: Tx, workspace_id: WorkspaceId, user_id: UserId) -> Role:
 def _need_owner(mine: Role, *touched: Role) -> None:
     if Role.OWNER in touched and mine is not Role.OWNER:
         raise NotAllowed("only an owner of the workspace may make, change or remove an owner")
-
-
-async def _need_another_owner(tx: Tx, workspace_id: WorkspaceId, user_id: UserId) -> None:
-    members = await tx.workspaces.members(workspace_id, MAX_ROWS)
-    if not any(each.role is Role.OWNER and each.user_id != user_id for each in members):
-        raise Conflict("a workspace has an owner; make somebody else one first, or delete the workspace")
 
 
 async def _withdraw_word(tx: Tx, workspace_id: WorkspaceId, user_id: UserId, now: datetime) -> None:

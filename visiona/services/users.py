@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
@@ -16,6 +17,7 @@ from visiona.domain.users import User, normalised_email
 from visiona.domain.workspaces import Membership, Workspace
 from visiona.services.audit import note
 from visiona.services.minting import mint_id
+from visiona.services.owners import Heir, find_heir, held_shared
 from visiona.services.sessions import noted_ends
 from visiona.stores.errors import StoreConflict, StoreUnavailable
 from visiona.stores.interfaces import MAX_ROWS, Stores, Tx
@@ -107,8 +109,23 @@ async def find_user(stores: Stores, email_or_id: str) -> User:
     raise NotFound(f"there is no account {email_or_id!r}")
 
 
-async def disable_user(stores: Stores, user_id: UserId, now: datetime) -> bool:
-    """From now on nothing of this user's works: sign-in, tokens, tunnels. False if it was so already.
+@dataclass(frozen=True, slots=True)
+class Disabled:
+    """What came of disabling an account.
+
+    Attributes:
+        changed: False if it was so already.
+        heirs: who owns workspaces now that had no other owner.
+    """
+
+    changed: bool
+    heirs: tuple[Heir, ...]
+
+
+async def disable_user(stores: Stores, user_id: UserId, now: datetime) -> Disabled:
+    """From now on nothing of this user's works: sign-in, tokens, tunnels, invitations that wait.
+
+    Who owned a workspace alone owns it no longer alone, if anybody is there who can sign in.
 
     Sessions are ended for good; what else there is works again once the account is enabled. Where the sessions cannot
     be reached the account is disabled all the same, and they are good for nothing until `enable_user` ends them.
@@ -117,20 +134,24 @@ async def disable_user(stores: Stores, user_id: UserId, now: datetime) -> bool:
         NotFound: there is no such user.
     """
 
-    async def disable(tx: Tx) -> bool:
+    async def disable(tx: Tx) -> Disabled:
         if await tx.users.get_or_none(user_id) is None:
             raise NotFound("there is no such account")
-        changed = await tx.users.set_disabled(user_id, now)
-        if changed:
-            await note(tx, now, Deed.USER_DISABLED, subject=user_id)
-            await tx.notices.append(NoticeKind.USER_DISABLED, user_id, now)
-        return changed
+        if not await tx.users.set_disabled(user_id, now):
+            return Disabled(changed=False, heirs=())
+        shared = await held_shared(tx, user_id)
+        for workspace in shared:
+            await tx.invitations.remove_of_inviter(workspace.id, user_id)
+        await note(tx, now, Deed.USER_DISABLED, subject=user_id)
+        heirs = [await find_heir(tx, workspace, now) for workspace in shared]
+        await tx.notices.append(NoticeKind.USER_DISABLED, user_id, now)
+        return Disabled(changed=True, heirs=tuple(heir for heir in heirs if heir is not None))
 
-    changed = await stores.write(disable)
+    disabled = await stores.write(disable)
     with contextlib.suppress(StoreUnavailable):
         also = noted_ends(now, Deed.SESSION_ENDED, why="the account was disabled")
         await stores.sessions.delete_of_user(user_id, now, also=also)
-    return changed
+    return disabled
 
 
 async def enable_user(stores: Stores, user_id: UserId, now: datetime) -> bool:
@@ -154,7 +175,10 @@ async def enable_user(stores: Stores, user_id: UserId, now: datetime) -> bool:
     async def enable(tx: Tx) -> bool:
         changed = await tx.users.set_disabled(user_id, None)
         if changed:
+            shared = await held_shared(tx, user_id)
             await note(tx, now, Deed.USER_ENABLED, subject=user_id)
+            for workspace in shared:
+                await find_heir(tx, workspace, now)
         return changed
 
     return await stores.write(enable)

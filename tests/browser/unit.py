@@ -14,13 +14,15 @@ import trio
 from visiona.agent.sample.serve import serve_sample
 
 from tests.e2e.server import clean_environment
+from tests.support.servers.guardian import watched
 
 
 @contextmanager
 def sample_service() -> Iterator[str]:
     """The unit's own service while the block runs; gives its address."""
     order = [sys.executable, "-m", "tests.browser.unit"]
-    with subprocess.Popen(order, stdout=subprocess.PIPE, text=True, env=clean_environment()) as process:
+    started = subprocess.Popen(order, stdout=subprocess.PIPE, text=True, env=clean_environment())
+    with watched(started) as process:
         assert process.stdout is not None
         try:
             yield process.stdout.readline().strip()
@@ -53,7 +55,8 @@ class Unit:
 
     def start(self, line: str = "visiona agent run") -> None:
         with (self._folder / "agent.log").open("ab") as log:
-            self._agent = subprocess.Popen(self._words(line), stdout=log, stderr=log, env=clean_environment())
+            started = subprocess.Popen(self._words(line), stdout=log, stderr=log, env=clean_environment())
+        self._agent = watched(started)
 
     def stop(self) -> None:
         """The agent says goodbye and is gone."""

@@ -24,6 +24,8 @@ from visiona.ops.logs import LogSettings
 from visiona.relay.accepting import bind
 from visiona.relay.certificates import CertificateUnusable
 
+from tests.support.servers.guardian import watched
+
 BOUND = Bound("http://127.0.0.1:1", "ws://127.0.0.1:2", "http://127.0.0.1:3")
 
 
@@ -209,12 +211,9 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
 
 def started(folder: Path, **more: str) -> tuple[subprocess.Popen[str], dict[str, str]]:
     ready = folder / "ready.json"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "visiona", "serve", "--ready-file", str(ready)],
-        env=environment(folder, **more),
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    order = [sys.executable, "-m", "visiona", "serve", "--ready-file", str(ready)]
+    environ = environment(folder, **more)
+    process = watched(subprocess.Popen(order, env=environ, stderr=subprocess.PIPE, text=True))
     end = time.monotonic() + 15
     while not ready.exists():
         assert process.poll() is None, process.communicate()[1]

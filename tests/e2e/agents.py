@@ -17,6 +17,7 @@ from tests.e2e.backend import Backend
 from tests.e2e.client import Answer, Caller, until
 from tests.e2e.server import Server, clean_environment, in_process
 from tests.interop.programs import GoProgram, go_agent
+from tests.support.servers.guardian import watched
 
 ONLINE_SECONDS = 20.0
 
@@ -87,7 +88,7 @@ class ReferenceAgent:
     def start(self, *more: str) -> None:
         order = [sys.executable, "-m", "visiona", "agent", "run", "--state-dir", str(self._folder), *more]
         with self._log.open("ab") as log:
-            self.process = subprocess.Popen(order, stdout=log, stderr=log, env=clean_environment())
+            self.process = watched(subprocess.Popen(order, stdout=log, stderr=log, env=clean_environment()))
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Ends it; the exit code."""

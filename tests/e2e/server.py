@@ -18,6 +18,7 @@ from visiona.stores.settings import StoreSettings
 
 from tests.e2e.client import Caller, until
 from tests.e2e.evidence import Evidence
+from tests.support.servers.guardian import watched
 
 START_SECONDS = 30.0
 STOP_SECONDS = 15.0
@@ -73,7 +74,7 @@ class Server:
         ready.unlink(missing_ok=True)
         order = [sys.executable, "-m", "visiona", *self._options(), "serve", "--ready-file", str(ready)]
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(order, stdout=log, stderr=log, env=clean_environment())
+            self.process = watched(subprocess.Popen(order, stdout=log, stderr=log, env=clean_environment()))
         until(lambda: ready.exists() or self.process.poll() is not None, "the server accepts", START_SECONDS)
         assert ready.exists(), self.text
         bound = json.loads(ready.read_text())

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.servers.guardian import watched
+
 COMMAND = [sys.executable, "-m", "visiona", "demo"]
 
 
@@ -63,9 +65,7 @@ def test_every_ability_comes_through_the_tunnel_and_nothing_stays_behind(tmp_pat
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_curl_line_works_and_ctrl_c_leaves_nothing_behind(number: signal.Signals, tmp_path: Path) -> None:
-    with subprocess.Popen(
-        COMMAND, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=own_temp(tmp_path)
-    ) as demo:
+    with demo_in(tmp_path) as demo:
         assert demo.stdout is not None
         said = ""
         while "Ctrl-C" not in said:
@@ -94,13 +94,7 @@ def test_the_curl_line_works_and_ctrl_c_leaves_nothing_behind(number: signal.Sig
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_a_script_is_told_where_the_console_is_and_how_to_sign_in(tmp_path: Path) -> None:
-    with subprocess.Popen(
-        [*COMMAND, "--json"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=own_temp(tmp_path),
-    ) as demo:
+    with demo_in(tmp_path, "--json") as demo:
         assert demo.stdout is not None
         said = ""
         while not said.endswith("\n}\n"):
@@ -114,6 +108,11 @@ def test_a_script_is_told_where_the_console_is_and_how_to_sign_in(tmp_path: Path
     assert stage["sign_in_link"].startswith(stage["console"] + "idp/link/vAo_")
     assert demo.returncode == 0
     assert list(tmp_path.iterdir()) == []
+
+
+def demo_in(folder: Path, *more: str) -> "subprocess.Popen[str]":
+    pipe, order = subprocess.PIPE, [*COMMAND, *more]
+    return watched(subprocess.Popen(order, stdout=pipe, stderr=pipe, text=True, env=own_temp(folder)))
 
 
 def own_temp(folder: Path) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import Any, Self
 import trio
 
 from tests.interop import gobuild
+from tests.support.servers.guardian import watched
 
 Line = dict[str, Any]
 
@@ -22,8 +23,9 @@ class GoProgram:
         self.lines: list[Line] = []
         self._spoke = threading.Condition()
         self._complaints: list[str] = []
-        self.process = subprocess.Popen(
-            order, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
+        pipe = subprocess.PIPE
+        self.process = watched(
+            subprocess.Popen(order, stdin=pipe, stdout=pipe, stderr=pipe, text=True, bufsize=1)
         )
         self._readers = [
             threading.Thread(target=read, daemon=True) for read in (self._hear, self._hear_complaints)

@@ -1,6 +1,7 @@
 """A server program that a test starts, kills, freezes and starts again.
 
 It runs in a session of its own, so that a signal reaches it and every child it has. Nothing else is ever signalled.
+When the run of tests is killed, guardian.py ends it.
 """
 
 import contextlib
@@ -14,6 +15,9 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
+
+from tests.support.servers import trees
+from tests.support.servers.guardian import watch_folder, watched
 
 NOBODY = 65534
 """Who servers run as that refuse to be root."""
@@ -50,15 +54,17 @@ class ServerProcess:
         """Starts it and waits until it answers."""
         assert not self.is_running
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                self._command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                user=self._user,
-                group=self._user,
-                extra_groups=[] if self._user is not None else None,
-                start_new_session=True,
+            self._process = watched(
+                subprocess.Popen(
+                    self._command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    user=self._user,
+                    group=self._user,
+                    extra_groups=[] if self._user is not None else None,
+                    start_new_session=True,
+                )
             )
         if waits:
             self.wait_answers(within_seconds)
@@ -83,7 +89,7 @@ class ServerProcess:
         pids = self._signal(signal.SIGKILL)
         self._wait()
         deadline = time.monotonic() + 5
-        while any(_is_alive(pid) for pid in pids) and time.monotonic() < deadline:
+        while _any_is_alive(pids) and time.monotonic() < deadline:
             time.sleep(0.005)  # noqa: TID251  what they hold must be free for the next
 
     def stop(self, how: int = signal.SIGTERM) -> None:
@@ -107,7 +113,7 @@ class ServerProcess:
             os.kill(leader, number if number == signal.SIGCONT else signal.SIGSTOP)
         # PostgreSQL puts each of its processes into a session of its own, so the group is not all of it. And the
         # leader may be dead and the group not: it is signalled as long as nobody has waited for its leader.
-        pids = _descendants(leader)
+        pids = trees.descendants(leader)
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
@@ -121,28 +127,11 @@ class ServerProcess:
             self._process = None
 
 
-def _descendants(leader: int) -> list[int]:
-    """Its children, and theirs."""
-    children: dict[int, list[int]] = {}
-    for pid, parent, _ in _processes():
-        children.setdefault(int(parent), []).append(int(pid))
-    found, open_ = [], [leader]
-    while open_:
-        of_one = children.get(open_.pop(), [])
-        found += of_one
-        open_ += of_one
-    return found
-
-
-def _is_alive(pid: int) -> bool:
-    """Whether it is there and has not only not been waited for yet."""
-    return any(int(one) == pid and not state.startswith("Z") for one, _, state in _processes())
-
-
-def _processes() -> list[list[str]]:
-    order = ["ps", "-A", "-o", "pid=,ppid=,stat="]
-    listed = subprocess.run(order, capture_output=True, text=True, check=True).stdout
-    return [line.split() for line in listed.splitlines()]
+def _any_is_alive(pids: Sequence[int]) -> bool:
+    if not pids:
+        return False
+    listed = trees.processes()
+    return any(pid in listed and listed[pid].is_alive for pid in pids)
 
 
 class ServerFolder:
@@ -151,6 +140,7 @@ class ServerFolder:
     def __init__(self, name: str) -> None:
         self.path = Path(tempfile.mkdtemp(prefix=f"visiona-{name}-"))
         self.path.chmod(0o755)
+        watch_folder(self.path)
 
     def remove(self) -> None:
         shutil.rmtree(self.path, ignore_errors=True)

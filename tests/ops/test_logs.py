@@ -131,3 +131,14 @@ def test_warnings_of_python_are_logged_too() -> None:
         logging.captureWarnings(capture=False)
     writer.close()
     assert b"DeprecationWarning: an old thing" in output.getvalue()
+
+
+def test_s08_what_libraries_write_of_every_field_is_not_logged_at_debug_either() -> None:
+    """Packed as HPACK does it, a credential is found by no mask and unpacked by anybody."""
+    output = io.BytesIO()
+    writer = setup_logging(LogSettings("debug"), output)
+    logging.getLogger("hpack.hpack").debug("Decoding %s", b"a header block")
+    logging.getLogger("h2.connection").debug("a field")
+    logging.getLogger("visiona.x").debug("our own")
+    writer.close()
+    assert [line.rpartition(": ")[2] for line in output.getvalue().decode().splitlines()] == ["our own"]

@@ -35,6 +35,8 @@ def test_s08_a_token_keeps_its_first_eight_characters_only(kind: str) -> None:
         "postgresql://user:s3cret@host/db",
         "VISIONA_DATABASE_PASSWORD=s3cret",
         "vAs%5Fs3crets3crets3cret",
+        "PUT /storage/model-1?size=3&expires=1&signature=s3cret HTTP/1.1",
+        "https://s3.example/models/x?X-Amz-Credential=AK%2F1&X-Amz-Signature=s3cret&x=1",
     ],
 )
 def test_s08_secrets_are_masked_in_every_spelling(text: str) -> None:

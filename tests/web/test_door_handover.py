@@ -9,11 +9,12 @@ import trio
 import trio.testing
 from h2.config import H2Configuration
 from h2.connection import H2Connection
+from h2.events import StreamEnded, StreamReset
 from hyperframe.frame import PriorityFrame
 from visiona.tunnel.byte_stream import TunnelStream
 from visiona.web.door_checked import MAX_AHEAD_BYTES
 
-from tests.web.device_rig import TOKEN, Rig, WebClient, echo, finish, open_rig, read_request
+from tests.web.device_rig import TOKEN, Request, Rig, WebClient, echo, finish, open_rig, read_request
 from tests.web.test_door import H2Client
 from tests.web.test_proxy_websocket import DeviceSocket, device
 
@@ -189,3 +190,35 @@ async def test_h01_priorities_beyond_measure_cost_their_sender_the_connection_an
         (record,) = [record for record in caplog.records if record.name == "visiona.web.door_handover"]
         assert record.__dict__["reason"] in {"TooManyStreamsError", "PriorityLoop"}
         assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+async def test_what_still_comes_of_a_request_that_is_answered_is_dropped_and_its_connection_lives() -> None:
+    """Who sends a long body and is refused goes on sending until it hears of it."""
+
+    async def early(stream: TunnelStream) -> None:
+        await Request(stream).read_head()
+        await stream.send_all(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
+        await finish(stream)
+
+    async with open_rig("asgi", early) as rig:
+        client = await rig.connect()
+        h2_client = H2Client(client.stream)
+        h2 = h2_client.connection
+        number = h2.get_next_available_stream_id()
+        fields = [(":method", "POST"), (":scheme", "http"), (":authority", "door.test")]
+        fields += [(":path", f"{rig.base}/x"), ("authorization", f"Bearer {TOKEN}")]
+        h2.send_headers(number, fields)
+        h2.send_data(number, b"x")
+        await h2_client.flush()
+        ended, stopped = False, False
+        with trio.fail_after(5):
+            while not ended:
+                for event in h2.receive_data(await client.stream.receive_some(65536)):
+                    ended = ended or isinstance(event, StreamEnded)
+                await h2_client.flush()
+            h2.send_data(number, b"y" * 1000)
+            await h2_client.flush()
+            while not stopped:
+                for event in h2.receive_data(await client.stream.receive_some(65536)):
+                    stopped = stopped or isinstance(event, StreamReset)
+            assert (await h2_client.ask(rig, "/api/devices"))[0] == 404

@@ -60,6 +60,7 @@ class Rig:
         link: str | None = None,
         leaves: bool = False,
         hangs: bool = False,
+        pause_seconds: float = 0,
         method: str = "PUT",
         **headers: str,
     ) -> Upload:
@@ -76,7 +77,7 @@ class Rig:
         upload, coming = Upload(), iter(list(halves(CONTENT)) if pieces is None else list(pieces))
 
         async def receive() -> dict[str, Any]:
-            await trio.lowlevel.checkpoint()
+            await trio.sleep(pause_seconds)
             piece = next(coming, None)
             if piece is None and leaves:
                 return {"type": "http.disconnect"}
@@ -184,6 +185,24 @@ async def test_m03_who_stands_still_is_told_so_and_can_go_on(autojump_clock: tri
         assert stuck.status == 408
         assert trio.current_time() <= 30.0 + DRAIN_SECONDS + 1
         assert (await on.put([], Content_Range=f"bytes */{SIZE}")).data["received_bytes"] == 500
+
+
+async def test_h11_who_drips_is_told_so_and_who_is_slow_is_not(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with rig() as on:
+        drips = ([CONTENT[n : n + 1] for n in range(100)], 20.0)
+        began = trio.current_time()
+        dripped = await on.put(drips[0], pause_seconds=drips[1])
+        assert dripped.status == 408
+        assert trio.current_time() - began <= 60
+        received = (await on.put([], Content_Range=f"bytes */{SIZE}")).data["received_bytes"]
+        assert 0 < received <= 3
+        # As slow as may be, and with pauses that are longer than that allows on the whole.
+        slow = [CONTENT[start : start + 5 * 4096] for start in range(received, SIZE, 5 * 4096)]
+        span = f"bytes {received}-{SIZE - 1}/{SIZE}"
+        assert (await on.put(slow, pause_seconds=4.9, Content_Range=span)).status == 200
+        assert trio.current_time() - began > 200
 
 
 async def test_m03_more_less_or_other_bytes_than_announced() -> None:

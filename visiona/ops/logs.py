@@ -53,6 +53,9 @@ class LogSettings:
 CHATTY = ("httpx", "httpcore", "hypercorn.access")
 """Libraries that write a line a request at INFO; what matters of it our own lines say."""
 
+TELLTALE = ("hpack", "h2")
+"""Libraries that at DEBUG write down every field of every request, packed as well, where no mask finds a secret."""
+
 
 class FloodGate:
     """Counts equal messages in fixed spans of time. Not locked: a lost count under threads does no harm."""
@@ -119,6 +122,8 @@ def setup_logging(settings: LogSettings, output: BinaryIO | None = None) -> Line
     root.setLevel(settings.level.upper())
     for chatty in CHATTY:
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
+    for telltale in TELLTALE:
+        logging.getLogger(telltale).setLevel(max(logging.INFO, root.level))
     logging.captureWarnings(capture=True)
     return writer
 

@@ -32,6 +32,7 @@ _SUSPECTS = (
     "authorization",
     "bearer",
     "basic",
+    "signature",
     "://",
 )
 """Text without any of these, in lower case, needs no closer look, which is nearly every line."""
@@ -58,6 +59,8 @@ _RULES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]
         ),
         r"\1" + MASK,
     ),
+    # Of a link that is a credential by itself: ours to bring a file by, and those of an object store.
+    (re.compile(r"(signature=)[^\s&\"'<>)}\]]+", re.IGNORECASE), r"\1" + MASK),
     (re.compile(r"(://[^\s/:@]*:)[^\s/@]+@"), r"\1" + MASK + "@"),
 )
 

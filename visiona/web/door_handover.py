@@ -4,6 +4,7 @@ Hypercorn's own server loop is not used, for it accepts one connection a wake-up
 worker context and the lifespan that hypercorn/trio/run.py gives it.
 """
 
+import contextlib
 import logging
 import socket
 from collections.abc import Awaitable, Callable, Iterator
@@ -11,11 +12,15 @@ from functools import partial
 from typing import Any, Final
 
 import trio
+from h2.connection import H2Connection
 from h2.errors import ErrorCodes
+from h2.exceptions import ProtocolError
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
 from hypercorn.events import Event, Updated
 from hypercorn.protocol import ProtocolWrapper
+from hypercorn.protocol.events import Body
+from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.h2 import H2Protocol
 from hypercorn.trio.lifespan import Lifespan
 from hypercorn.trio.tcp_server import TCPServer
@@ -133,6 +138,38 @@ class HandedStream:
         self._reading.cancel()
 
 
+class _Answered:
+    """Stands for a request of HTTP/2 that was answered before all of it had come: what still comes is dropped."""
+
+    idle = True
+
+    def __init__(self, connection: H2Connection) -> None:
+        self._connection = connection
+
+    async def handle(self, event: StreamEvent) -> None:
+        """Asks the client to stop, once (RFC 9113 §8.1)."""
+        await trio.lowlevel.checkpoint()
+        if isinstance(event, Body):
+            with contextlib.suppress(ProtocolError):
+                self._connection.reset_stream(event.stream_id, ErrorCodes.NO_ERROR)
+
+
+class _Requests(dict[int, Any]):
+    """The requests of one HTTP/2 connection, by stream, as Hypercorn looks them up.
+
+    Its own (0.18) meets a KeyError at a piece of one that is answered already, which ends the connection and every other
+    request on it.
+    """
+
+    def __init__(self, connection: H2Connection) -> None:
+        super().__init__()
+        self._connection = connection
+
+    def __missing__(self, stream_id: int) -> _Answered:
+        """What is looked up is there, or was."""
+        return _Answered(self._connection)
+
+
 class HandedServer(TCPServer):
     """Hypercorn's connection class, which tells its stream when an answer is out, and ends when its client has left.
 
@@ -144,6 +181,10 @@ class HandedServer(TCPServer):
 
     async def protocol_send(self, event: Event) -> None:
         """See TCPServer."""
+        protocol = self.protocol.protocol
+        if isinstance(protocol, H2Protocol) and not isinstance(protocol.streams, _Requests):
+            # It sends its settings before it looks at a request.
+            protocol.streams = _Requests(protocol.connection)
         is_idle = isinstance(event, Updated) and event.idle
         if is_idle and self._client_has_left:
             return

@@ -39,6 +39,10 @@ DRAIN_SECONDS = 2.0
 """What a client still sends after it was refused is taken for so long: a connection that is closed on it would lose
 the answer on its way."""
 
+MIN_BYTES_PER_SECOND = 4096
+"""What a client has to send for the time it is waited for, when all it saved up is gone: one that drips holds its file
+and its connection for ever. A modem of 1998 is faster."""
+
 _PART = re.compile(r"bytes (?:(\d{1,15})-(\d{1,15})|\*)/(\d{1,15})")
 
 
@@ -81,7 +85,7 @@ class Storage:
     """An ASGI app around another one, which takes the uploads out.
 
     Args:
-        idle_seconds: how long a client may send nothing in the middle of its body.
+        idle_seconds: how long a client may send nothing in the middle of its body. Each piece earns some of it back.
         trusted_proxies: whose word is believed on where a request comes from.
     """
 
@@ -162,15 +166,20 @@ class Storage:
             return upload.offset, ref.size
 
     async def _pieces(self, body: "_Body", length: int) -> AsyncGenerator[bytes, None]:
-        left, is_more = length, True
+        left, is_more, patience_seconds = length, True, self._idle_seconds
         while is_more:
-            with trio.move_on_after(self._idle_seconds) as waiting:
+            # Of this time alone: while we write, nobody can send.
+            since = trio.current_time()
+            with trio.move_on_after(patience_seconds) as waiting:
                 message = await body.receive()
+            patience_seconds -= trio.current_time() - since
             if waiting.cancelled_caught:
                 raise RequestTimeout
             if message["type"] == "http.disconnect":
                 raise Left
             piece, is_more = message.get("body", b""), message.get("more_body", False)
+            patience_seconds += len(piece) / MIN_BYTES_PER_SECOND
+            patience_seconds = min(patience_seconds, self._idle_seconds)
             left -= len(piece)
             if left < 0:
                 raise Invalid("the body is longer than was said")

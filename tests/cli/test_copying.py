@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 import trio
-from visiona.cli.copying import STATE_FILES, note_model_files, run_copy
+from visiona.cli.copying import NAMED, STATE_FILES, model_folder, named, run_copy
 from visiona.cli.output import CommandError
 from visiona.config import Settings, from_process
 from visiona.stores.copying.ends import Progress
 from visiona.stores.copying.errors import CopyRefused
+from visiona.stores.copying.file_list import Missing
 from visiona.stores.files.opening import FOLDER
 
 from tests.cli.test_serve import environment, started
@@ -73,7 +74,7 @@ def test_the_server_keeps_no_file_that_a_backup_lacks(tmp_path: Path) -> None:
         process.communicate(timeout=15)
     assert "visiona.db" in found
     kept = {name for name in found if not name.startswith("visiona.db")}
-    # Of model files it is said that the folder is to be copied too: they may be many times as large as all the rest.
+    # The folder by what its models refer to.
     assert kept == {*STATE_FILES, FOLDER}
 
 
@@ -84,24 +85,23 @@ def settings_of(folder: Path, text: str = "") -> Settings:
     return from_process(file, []).settings
 
 
-def test_where_model_files_are_is_said_if_there_are_any(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    note_model_files(settings_of(tmp_path))
-    assert capsys.readouterr().err == ""
-    (tmp_path / FOLDER / "objects" / "ab").mkdir(parents=True)
-    (tmp_path / FOLDER / "objects" / "ab" / "abc").write_bytes(b"model")
-    note_model_files(settings_of(tmp_path))
-    assert str(tmp_path / FOLDER) in capsys.readouterr().err
+def test_the_folder_of_model_files_is_that_of_the_server(tmp_path: Path) -> None:
+    folder = model_folder(settings_of(tmp_path))
+    assert folder is not None
+    assert folder.root == tmp_path / FOLDER
+    elsewhere = settings_of(tmp_path, f'[storage]\npath = "{tmp_path}/large"\nreserve_bytes = 7\n')
+    folder = model_folder(elsewhere)
+    assert folder is not None
+    assert (folder.root, folder.reserve_bytes) == (tmp_path / "large", 7)
+    store = settings_of(tmp_path, '[storage]\nurl = "s3://KEY:SECRET@s3.example.com/bucket"\n')
+    assert model_folder(store) is None
 
 
-def test_an_object_store_is_named_as_the_place_of_model_files(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    note_model_files(settings_of(tmp_path, '[storage]\nurl = "s3://KEY:SECRET@s3.example.com/bucket"\n'))
-    said = capsys.readouterr().err
-    assert "object store" in said
-    assert "SECRET" not in said
+def test_models_are_named_and_many_are_counted() -> None:
+    models = [Missing(f"id-{number}", "yolo", "missing") for number in range(NAMED)]
+    assert named(models[:1], 1) == "1 model: yolo (id-0)"
+    assert named(models[:2], 2) == "2 models: yolo (id-0), yolo (id-1)"
+    assert named(models, 70).endswith(f"yolo (id-{NAMED - 1}) and {70 - NAMED} more")
 
 
 @pytest.mark.slow

@@ -1,7 +1,7 @@
 """What backup, restore and moving to another engine share: the bar, Ctrl-C, and one sentence for a refusal."""
 
 import signal
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -12,12 +12,18 @@ from visiona.cli.progress import RowProgress
 from visiona.config import Settings
 from visiona.stores.copying.ends import Progress
 from visiona.stores.copying.errors import CopyRefused
-from visiona.stores.files.opening import FOLDER
+from visiona.stores.copying.file_list import Missing
+from visiona.stores.copying.wanted_files import WantedFile
+from visiona.stores.files.content import ContentFolder
+from visiona.stores.files.opening import folder_of
 from visiona.web.idp.key_file import KEY_FILE as PROVIDER_KEYS
 from visiona.web.session_key import KEY_FILE as SESSION_KEY
 
 STATE_FILES = (SESSION_KEY, PROVIDER_KEYS)
-"""What the server keeps beside its database, but for model files, which may be many times as large."""
+"""What the server keeps beside its database, but for model files."""
+
+NAMED = 5
+"""So many models are named in a sentence."""
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -58,14 +64,18 @@ def refuse_memory(settings: Settings) -> None:
         )
 
 
-def note_model_files(settings: Settings) -> None:
-    """Says where the files of models are, of which only the records are in the database."""
+def model_folder(settings: Settings) -> ContentFolder | None:
+    """The folder of the files of models; None where they are in an object store."""
     if settings.storage.url is not None:
-        print_note("model files are in the object store, so they are not part of this")
-        return
-    folder = settings.storage.path or settings.state_dir / FOLDER
-    if any((folder / "objects").rglob("*")):
-        print_note(f"model files are not part of this; copy their folder too: {folder}")
+        return None
+    return ContentFolder(folder_of(settings.storage, settings.state_dir), settings.storage.reserve_bytes)
+
+
+def named(models: Sequence[WantedFile | Missing], count: int) -> str:
+    """So many models, the first few by name."""
+    first = [f"{model.name} ({model.model})" for model in models[:NAMED]]
+    more = f" and {count - len(first)} more" if count > len(first) else ""
+    return ("1 model: " if count == 1 else f"{count} models: ") + ", ".join(first) + more
 
 
 def note_redis(settings: Settings) -> None:

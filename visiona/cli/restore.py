@@ -5,11 +5,15 @@ from functools import partial
 from pathlib import Path
 
 from visiona.cli.confirming import confirm
-from visiona.cli.copying import STATE_FILES, note_model_files, note_redis, refuse_memory, run_copy
+from visiona.cli.copying import STATE_FILES, model_folder, named, note_redis, refuse_memory, run_copy
+from visiona.cli.copying_shown import contents_of, contents_shown
 from visiona.cli.output import CommandError, Exit, moment, print_facts, print_json, print_note
-from visiona.config import from_process
-from visiona.stores.copying.backup import check, restore
+from visiona.config import Settings, from_process
+from visiona.stores.copying.backup import Restored, check, restore
+from visiona.stores.copying.ends import Progress
+from visiona.stores.copying.file_list import FilesState
 from visiona.stores.copying.manifest import Manifest
+from visiona.stores.files.opening import folder_of, open_files
 
 CONFIRMATION = "replace"
 
@@ -34,22 +38,54 @@ def run(arguments: argparse.Namespace) -> int:
     refuse_memory(settings)
     if arguments.replace and not arguments.yes:
         confirm("everything that the database holds now will be lost", CONFIRMATION)
-    put = partial(
-        restore, settings.stores, arguments.file, state_names=STATE_FILES, replaces=arguments.replace
-    )
     try:
-        restored = run_copy("restore", put)
+        restored = run_copy("restore", partial(_put, settings, arguments))
     except CommandError as error:
         if error.code == "NOT_EMPTY":
             error.message += "; to lose what it holds: --replace"
         raise
     note_redis(settings)
-    note_model_files(settings)
+    _note_absent(settings, restored)
     print_note(
         "what was revoked or signed out since the backup is good again: revoke it again, then start the server"
     )
-    _show(restored, arguments, "restored")
+    _show(restored.manifest, arguments, "restored")
     return Exit.OK
+
+
+async def _put(settings: Settings, arguments: argparse.Namespace, progress: Progress) -> Restored:
+    put = partial(
+        restore,
+        settings.stores,
+        arguments.file,
+        progress,
+        state_names=STATE_FILES,
+        replaces=arguments.replace,
+    )
+    folder = model_folder(settings)
+    if folder is not None:
+        return await put(files=folder)
+    async with open_files(settings.storage, settings.state_dir) as store:
+        return await put(files=store)
+
+
+def _note_absent(settings: Settings, restored: Restored) -> None:
+    if restored.files is None or not restored.files.absent:
+        return
+    absent, entry = restored.files.absent, restored.manifest.files
+    folder = folder_of(settings.storage, settings.state_dir)
+    where = f"in {folder}" if settings.storage.url is None else "in the object store"
+    why = _WHY[None if entry is None else entry.state]
+    print_note(f"warning: there is no file {where} of {named(absent, len(absent))}; {why}")
+
+
+_COPY = "copy them there from where they were, or upload them again"
+_WHY = {
+    None: f"backups of that version have no model files: {_COPY}",
+    FilesState.LEFT_OUT: f"the backup was made without them: {_COPY}",
+    FilesState.IN_OBJECT_STORE: "they were in an object store when the backup was made: copy its objects/ there",
+    FilesState.INCLUDED: "they were missing when the backup was made: upload them again, or delete the models",
+}
 
 
 def _show(manifest: Manifest, arguments: argparse.Namespace, what: str) -> None:
@@ -62,7 +98,6 @@ def _show(manifest: Manifest, arguments: argparse.Namespace, what: str) -> None:
         "rows": manifest.rows,
     }
     if arguments.json:
-        tables = {table.name: table.digest.rows for table in manifest.tables}
-        print_json({**shown, "tables": tables, "state_files": sorted(manifest.state_files)})
+        print_json({**shown, **contents_of(manifest)})
     else:
-        print_facts({**shown, "files": ", ".join(sorted(manifest.state_files))})
+        print_facts({**shown, **contents_shown(manifest)})

@@ -6,10 +6,12 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from visiona.cli.copying import note_redis, refuse_memory, run_copy
+from visiona.cli.copying import model_folder, named, note_redis, refuse_memory, run_copy
 from visiona.cli.output import CommandError, Exit, print_facts, print_json, print_note
-from visiona.config import from_process
-from visiona.stores.copying.moving import move_to_postgres
+from visiona.config import Settings, from_process
+from visiona.stores.copying.errors import in_units
+from visiona.stores.copying.moving import Moved, move_to_postgres
+from visiona.stores.files.opening import folder_of
 from visiona.stores.postgres_address import NoAddress, PostgresAddress, parsed
 
 
@@ -34,15 +36,34 @@ def run(arguments: argparse.Namespace) -> int:
             code="NO_DATABASE",
         )
     address = _address(arguments)
-    digests = run_copy("move", partial(move_to_postgres, settings.stores, address))
+    move = partial(move_to_postgres, settings.stores, address, folder=model_folder(settings))
+    moved = run_copy("move", move)
     note_redis(settings)
-    tables = {name: digest.rows for name, digest in digests.items()}
+    _note_absent(moved)
+    tables = {name: digest.rows for name, digest in moved.digests.items()}
+    shown = {"database": str(address), "rows": sum(tables.values())}
     if arguments.json:
-        print_json({"database": str(address), "rows": sum(tables.values()), "tables": tables})
+        here = moved.files and {"files": moved.files.count, "absent": len(moved.files.absent)}
+        print_json({**shown, "tables": tables, "model_files": here})
     else:
-        print_facts({"database": str(address), "rows": sum(tables.values()), "checksums": "the same"})
+        print_facts({**shown, "checksums": "the same", "model files": _files_stay(settings, moved)})
         print(_NEXT.format(address=address, file=settings.stores.database_file))
     return Exit.OK
+
+
+def _files_stay(settings: Settings, moved: Moved) -> str:
+    if moved.files is None:
+        return "stay in the object store"
+    folder = folder_of(settings.storage, settings.state_dir)
+    return f"{moved.files.count} ({in_units(moved.files.bytes)}), stay in {folder}"
+
+
+def _note_absent(moved: Moved) -> None:
+    if moved.files is not None and moved.files.absent:
+        absent = moved.files.absent
+        print_note(
+            f"warning: there is no file of {named(absent, len(absent))}; nor was there before the move"
+        )
 
 
 _NEXT = """
@@ -52,7 +73,7 @@ Next, in the configuration:
     url = "{address}"     # with user and password; or VISIONA_DATABASE_URL_FILE
 
 then start the server. {file} is as it was and no longer used; keep it until you are content.
-The other files of the state directory stay in use."""
+The other files of the state directory stay in use, model files among them."""
 
 
 def _address(arguments: argparse.Namespace) -> PostgresAddress:

@@ -123,12 +123,12 @@ async def test_other_zip_files_are_none_of_ours(good: Path) -> None:
 
 
 async def test_a_later_format_or_schema_says_so(good: Path) -> None:
-    assert await code_of(with_manifest(good, lambda it: it.update(version=2))) == "BACKUP_NEWER"
+    assert await code_of(with_manifest(good, lambda it: it.update(version=3))) == "BACKUP_NEWER"
     step = {"number": 9999, "name": "future", "digest": "0"}
     assert await code_of(with_manifest(good, lambda it: it["schema"].append(step))) == "BACKUP_NEWER"
     assert await code_of(with_manifest(good, lambda it: it["schema"][0].update(digest="0"))) == "BACKUP_NEWER"
     with pytest.raises(CopyRefused, match=r"newer visiona \(7\.0\)"):
-        await check(with_manifest(good, lambda it: it.update(version=2, visiona="7.0")), Watching())
+        await check(with_manifest(good, lambda it: it.update(version=3, visiona="7.0")), Watching())
 
 
 @pytest.mark.parametrize(

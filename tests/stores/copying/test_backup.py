@@ -52,7 +52,8 @@ async def backed_up(
 async def restored(
     settings: StoreSettings, file: Path, progress: Progress | None = None, *, replaces: bool = False
 ) -> Manifest:
-    return await restore(settings, file, progress or Watching(), state_names=KEYS, replaces=replaces)
+    done = await restore(settings, file, progress or Watching(), state_names=KEYS, replaces=replaces)
+    return done.manifest
 
 
 async def test_everything_comes_back_as_it_was(tmp_path: Path) -> None:

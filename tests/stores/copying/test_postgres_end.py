@@ -75,7 +75,7 @@ async def test_from_sqlite_through_postgresql_and_back_nothing_changes(
     old, new = await filled(tmp_path / "old"), StoreSettings(None, tmp_path / "new")
     before = dump(old.database_file)
     watching = Watching()
-    digests = await move_to_postgres(old, empty.postgres, watching)
+    digests = (await move_to_postgres(old, empty.postgres, watching)).digests
     assert watching.rows == watching.total == 2 * sum(digest.rows for digest in digests.values())
     assert digests.keys() == {table.name for table in TABLES}
     assert dump(old.database_file) == before

@@ -7,17 +7,21 @@ import errno
 import hashlib
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from itertools import islice
 from pathlib import Path
 
 from visiona.stores.copying import manifest
+from visiona.stores.copying.ends import Progress
 from visiona.stores.copying.errors import CopyRefused, damaged
+from visiona.stores.copying.file_list import LIST, contents_of, from_list, member_of
 from visiona.stores.copying.loading import source_tables
 from visiona.stores.copying.rows import BATCH_ROWS, Digest, Row, from_lines
 from visiona.stores.copying.tables import Table
 from visiona.stores.errors import SchemaMismatch
+from visiona.stores.files.content import READ_BYTES
+from visiona.stores.files.interfaces import FileRef
 from visiona.stores.sql.migrate import Applied
 
 MAX_LINE_BYTES = 16 * 1024 * 1024
@@ -40,6 +44,7 @@ class Archive:
         if manifest.NAME not in archive.namelist():
             raise CopyRefused("the file is no backup of visiona", code="BACKUP_FOREIGN")
         self.manifest = manifest.from_json(self._small(manifest.NAME, manifest.MAX_BYTES))
+        self._files: list[FileRef] | None = None
         self._promised = {table.name: table.digest for table in self.manifest.tables}
 
     @property
@@ -63,6 +68,12 @@ class Archive:
             while batch := list(islice(lines, BATCH_ROWS)):
                 yield from_lines(batch, kinds)
 
+    def renew(self) -> None:
+        """It is the one it is."""
+
+    def release(self) -> None:
+        """It is open as long as it is."""
+
     def state_files(self) -> Mapping[str, bytes]:
         """The files of the state directory, by their names."""
         found = {
@@ -72,6 +83,48 @@ class Archive:
             if hashlib.sha256(content).hexdigest() != self.manifest.state_files[name]:
                 raise damaged(f"its {name} is not the one that was written")
         return found
+
+    def files(self) -> list[FileRef]:
+        """The files of models that it has, in the order of their contents; CopyRefused where they cannot be whole."""
+        if self._files is None:
+            self._files = self._listed()
+        return self._files
+
+    def _listed(self) -> list[FileRef]:
+        entry = self.manifest.files
+        if entry is None or not entry.listed.rows:
+            return []
+        digest, refs = hashlib.sha256(), []
+        with _telling(LIST), self._archive.open(LIST) as member:
+            lines = iter(lambda: member.readline(MAX_LINE_BYTES), b"")
+            while batch := list(islice(lines, BATCH_ROWS)):
+                digest.update(b"".join(batch))
+                refs += from_list(batch)
+        if Digest(len(refs), digest.hexdigest()) != entry.listed:
+            raise damaged("its list of files is not the one that was written")
+        for ref in refs:
+            with _telling(ref.sha256):
+                if self._archive.getinfo(member_of(ref.sha256)).file_size != ref.size:
+                    raise damaged(f"its {member_of(ref.sha256)} has another size than its list says")
+        return refs
+
+    def pieces(self, ref: FileRef) -> Generator[bytes, None, None]:
+        """A file's content; CopyRefused at its end where it was not what it is called. Who may stop before closes it."""
+        digest, count, name = hashlib.sha256(), 0, member_of(ref.sha256)
+        with _telling(name), self._archive.open(name) as member:
+            while count <= ref.size and (piece := member.read(READ_BYTES)):
+                digest.update(piece)
+                count += len(piece)
+                yield piece
+        if count != ref.size or digest.hexdigest() != ref.sha256:
+            raise damaged(f"its {name} is not what was written")
+
+    def check_files(self, progress: Progress) -> None:
+        """Reads all of them; CopyRefused where they are not as they were."""
+        for ref in contents_of(self.files()):
+            with closing(self.pieces(ref)) as pieces:
+                for piece in pieces:
+                    progress.pass_bytes(len(piece))
 
     def _small(self, name: str, max_bytes: int) -> bytes:
         with _telling(name), self._archive.open(name) as member:

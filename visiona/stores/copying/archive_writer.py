@@ -12,7 +12,9 @@ from pathlib import Path
 from visiona.stores.copying import manifest
 from visiona.stores.copying.archive_reader import open_archive
 from visiona.stores.copying.ends import Progress, Source
-from visiona.stores.copying.errors import CopyRefused
+from visiona.stores.copying.errors import CopyRefused, no_room
+from visiona.stores.copying.file_list import FilesEntry, FilesState, without_files
+from visiona.stores.copying.held_files import HeldFiles
 from visiona.stores.copying.loading import digest_of, row_count, source_tables
 from visiona.stores.copying.manifest import Manifest, TableEntry
 from visiona.stores.copying.rows import Digesting, to_lines
@@ -23,6 +25,7 @@ def write_archive(
     path: Path,
     source: Source,
     state_files: Mapping[str, bytes],
+    files: HeldFiles | FilesState,
     progress: Progress,
     *,
     program: str,
@@ -35,30 +38,50 @@ def write_archive(
         path: where to.
         source: what to keep.
         state_files: what else to keep: names and contents.
-        progress: told of each row twice: when it was written and when it was read again.
+        files: those of the models, or why there are none in it.
+        progress: told of each row and byte twice: when it was written and when it was read again.
         program: the version of this program.
         created_at: now.
         overwrites: whether a file of this name may be there, and is replaced.
 
     Raises:
-        CopyRefused: there is a file of this name, or what was read again is not what was written.
+        CopyRefused: there is a file of this name, or no room, or what was read again is not what was written.
         OSError: it cannot be written there.
     """
     if not overwrites and path.exists():
         raise CopyRefused(f"{path} exists; choose another name, or --overwrite it", code="EXISTS")
-    progress.begin(2 * row_count(source))
     with _draft(path) as draft:
+        if isinstance(files, HeldFiles):
+            files.hold(source)
+            _need_room(path, files.bytes)
+        size = files.bytes if isinstance(files, HeldFiles) else 0
+        progress.begin(2 * row_count(source), 2 * size)
         with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as archive:
             entries = [_write_table(archive, source, table, progress) for table in source_tables(source)]
             for name, content in state_files.items():
                 archive.writestr(f"state/{name}", content)
             checksums = {name: hashlib.sha256(content).hexdigest() for name, content in state_files.items()}
-            written = Manifest(
-                program, source.engine, created_at, tuple(source.applied), tuple(entries), checksums
-            )
+            schema, engine = tuple(source.applied), source.engine
+            # The files may take hours, and they are held without it.
+            source.release()
+            held = _write_files(archive, files, progress)
+            written = Manifest(program, engine, created_at, schema, tuple(entries), checksums, held)
             archive.writestr(manifest.NAME, manifest.to_json(written))
         _read_again(draft, progress)
     return written
+
+
+def _need_room(path: Path, size: int) -> None:
+    disk = os.statvfs(path.parent)
+    free = disk.f_bavail * disk.f_frsize
+    if free < size:
+        raise no_room(str(path.parent), size, free, "; --without-files leaves them out")
+
+
+def _write_files(archive: zipfile.ZipFile, files: HeldFiles | FilesState, progress: Progress) -> FilesEntry:
+    if isinstance(files, HeldFiles):
+        return files.write(archive, progress)
+    return without_files(files)
 
 
 def _read_again(draft: Path, progress: Progress) -> None:
@@ -66,6 +89,7 @@ def _read_again(draft: Path, progress: Progress) -> None:
         with open_archive(draft) as again:
             for table in source_tables(again):
                 digest_of(again, table, progress)
+            again.check_files(progress)
     except CopyRefused as error:
         raise CopyRefused(
             "what was written cannot be read again as it was; look after the disk, and try another one",

@@ -1,24 +1,23 @@
 """The two ends of a copy: a source of rows, and a database that takes them."""
 
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from typing import Protocol
 
 from visiona.stores.copying.rows import Digest, Row
 from visiona.stores.copying.tables import Table
 from visiona.stores.sql.migrate import Applied, Migration
 
-Step = Callable[[int], None]
-"""Told of so many rows more, from the worker thread; raises where the copying is to end."""
-
 
 class Progress(Protocol):
     """Somebody who watches; called from worker threads."""
 
-    def begin(self, total_rows: int) -> None:
-        """So many rows will pass; each counts as often as it is looked at."""
+    def begin(self, total_rows: int, total_bytes: int = 0) -> None:
+        """So many rows will pass, and so many bytes of files; each counts as often as it is looked at."""
         ...
 
     def step(self, rows: int) -> None: ...
+
+    def pass_bytes(self, count: int) -> None: ...
 
 
 class Source(Protocol):
@@ -50,6 +49,14 @@ class Source(Protocol):
 
     def promised(self, table: Table) -> Digest | None:
         """What the rows were when they were written down, where that is on record."""
+        ...
+
+    def renew(self) -> None:
+        """From now on a newer picture, where there is one."""
+        ...
+
+    def release(self) -> None:
+        """Nothing more will be asked; others need not keep the picture any longer."""
         ...
 
 

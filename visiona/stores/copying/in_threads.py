@@ -28,7 +28,7 @@ async def entered(manager: AbstractContextManager[T]) -> AsyncIterator[T]:
 async def run_cancellable(work: Callable[[Progress], T], progress: Progress) -> T:
     """Runs the work in a thread.
 
-    Where it tells of rows it is also stopped when this task is cancelled: it undoes what it did, then this raises.
+    Where it tells of rows or bytes it is also stopped when this task is cancelled: it undoes what it did, then this raises.
     """
     return await trio.to_thread.run_sync(work, _Cancellable(progress))
 
@@ -37,9 +37,13 @@ class _Cancellable:
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
 
-    def begin(self, total_rows: int) -> None:
-        self._progress.begin(total_rows)
+    def begin(self, total_rows: int, total_bytes: int = 0) -> None:
+        self._progress.begin(total_rows, total_bytes)
 
     def step(self, rows: int) -> None:
         trio.from_thread.check_cancelled()
         self._progress.step(rows)
+
+    def pass_bytes(self, count: int) -> None:
+        trio.from_thread.check_cancelled()
+        self._progress.pass_bytes(count)

@@ -2,7 +2,7 @@
 
 The one place that knows the format's spelling. A backup is a ZIP file: `tables/NAME.ndjson` for each table, with a
 JSON list for each row in the order of the manifest's columns; `state/NAME` for each file of the state directory;
-and this. The checksums are SHA-256 over the members as they are unpacked.
+the files of models (file_list.py); and this. The checksums are SHA-256 over the members as they are unpacked.
 """
 
 import json
@@ -10,13 +10,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from visiona.stores.copying import file_list
 from visiona.stores.copying.errors import CopyRefused, damaged
+from visiona.stores.copying.file_list import FilesEntry
 from visiona.stores.copying.rows import Digest
 from visiona.stores.sql.migrate import Applied
 
 NAME = "manifest.json"
 FORMAT = "visiona backup"
-VERSION = 1
+VERSION = 2
+FIRST_VERSION = 1
+"""Had no files of models, and said nothing of them."""
 
 MAX_BYTES = 1024 * 1024
 """Some kilobytes are usual."""
@@ -40,6 +44,7 @@ class Manifest:
         engine: what it was written from, `sqlite` or `postgresql`; it can be restored into either.
         schema: the steps that had run there.
         state_files: their names → SHA-256.
+        files: of models; None in a backup of format 1, which has none.
     """
 
     program: str
@@ -48,6 +53,7 @@ class Manifest:
     schema: tuple[Applied, ...]
     tables: tuple[TableEntry, ...]
     state_files: dict[str, str]
+    files: FilesEntry | None = None
 
     @property
     def rows(self) -> int:
@@ -79,6 +85,10 @@ def to_json(manifest: Manifest) -> bytes:
             {"name": name, "sha256": sha256} for name, sha256 in sorted(manifest.state_files.items())
         ],
     }
+    if manifest.files is None:
+        document["version"] = FIRST_VERSION
+    else:
+        document["files"] = file_list.to_document(manifest.files)
     return json.dumps(document, indent=2).encode() + b"\n"
 
 
@@ -96,6 +106,8 @@ def from_json(text: bytes) -> Manifest:
             f"the backup was written by a newer visiona ({document.get('visiona')}); restore it with that one",
             code="BACKUP_NEWER",
         )
+    if version < FIRST_VERSION:
+        raise damaged("its manifest names a format that there never was")
     try:
         return _read(document)
     except (KeyError, TypeError, ValueError) as error:
@@ -120,6 +132,7 @@ def _read(document: dict[str, Any]) -> Manifest:
             for table in _list(document["tables"])
         ),
         state_files={_text(file["name"]): _text(file["sha256"]) for file in _list(document["state_files"])},
+        files=None if document["version"] == FIRST_VERSION else file_list.from_document(document["files"]),
     )
 
 

@@ -27,6 +27,8 @@ T = TypeVar("T")
 ANSWER_SECONDS = 120.0
 """For one question: they take milliseconds, but counting and analysing take longer the more rows there are."""
 
+BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
 # Those that a name without its schema means, as everywhere in our texts.
 _TABLES = """SELECT relname FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f') AND pg_table_is_visible(oid)
     AND relnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)"""
@@ -75,6 +77,13 @@ class PostgresEnd:
 
     def promised(self, table: Table) -> Digest | None:
         return None
+
+    def renew(self) -> None:
+        self._ask(self._connection.execute, "ROLLBACK")
+        self._ask(self._connection.execute, BEGIN_READING)
+
+    def release(self) -> None:
+        self._ask(self._connection.execute, "ROLLBACK")
 
     def begin(self, steps: Sequence[Migration]) -> None:
         present = self.tables

@@ -8,7 +8,7 @@ import trio
 
 from visiona.stores.asyncio_guest import AsyncioGuest
 from visiona.stores.copying.errors import CopyRefused
-from visiona.stores.copying.postgres_end import PostgresEnd
+from visiona.stores.copying.postgres_end import BEGIN_READING, PostgresEnd
 from visiona.stores.opening_postgres import naming
 from visiona.stores.postgres_address import PostgresAddress
 from visiona.stores.sql.postgres_connect import COMMAND, check_server, connector, server_count
@@ -16,7 +16,6 @@ from visiona.stores.sql.postgres_migrate import LOCK, STEP_SECONDS, TABLE_SECOND
 
 CONNECT_SECONDS = 10.0
 
-_READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _WRITE = f"BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '{TABLE_SECONDS}s'"
 
 
@@ -28,7 +27,7 @@ async def postgres_source(address: PostgresAddress, guest: AsyncioGuest) -> Asyn
         CopyRefused: there is nothing.
         StoreUnavailable: it cannot be read.
     """
-    async with _connected(address, guest, _READ) as connection:
+    async with _connected(address, guest, BEGIN_READING) as connection:
         end = PostgresEnd(connection, address, guest)
         if not await trio.to_thread.run_sync(lambda: end.applied):
             raise CopyRefused(f"there is nothing in the database {address}", code="NOTHING_THERE")

@@ -69,6 +69,15 @@ class SqliteEnd:
     def promised(self, table: Table) -> Digest | None:
         return None
 
+    def renew(self) -> None:
+        with translating(self._path):
+            self._connection.execute("ROLLBACK")
+            self._connection.execute("BEGIN")
+
+    def release(self) -> None:
+        with translating(self._path):
+            self._connection.execute("ROLLBACK")
+
     def begin(self, steps: Sequence[Migration]) -> None:
         present = self.tables
         with translating(self._path):

@@ -1,6 +1,5 @@
 """Opening a SQLite file for a copy: on one picture of it while a server writes, or alone, to be filled."""
 
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
@@ -9,6 +8,7 @@ from pathlib import Path
 from visiona.stores.copying.errors import CopyRefused
 from visiona.stores.copying.sqlite_end import SqliteEnd, translating
 from visiona.stores.errors import StoreBusy, StoreDamaged
+from visiona.stores.ownership import give_to_owner_of_folder
 from visiona.stores.sql import sqlite_file
 
 LOCK_SECONDS = 5.0
@@ -57,7 +57,7 @@ def sqlite_target(path: Path) -> Iterator[SqliteEnd]:
     with _alone(path):
         end = None
         try:
-            _give_to_owner_of_folder(path)
+            give_to_owner_of_folder(path)
             with _connected(path) as connection:
                 with translating(path):
                     # Looked at in one sweep at the end instead.
@@ -75,7 +75,7 @@ def sqlite_target(path: Path) -> Iterator[SqliteEnd]:
 def _alone(path: Path) -> Iterator[None]:
     try:
         with sqlite_file.sole_server(path):
-            _give_to_owner_of_folder(path.with_name(path.name + ".lock"))
+            give_to_owner_of_folder(path.with_name(path.name + ".lock"))
             yield
     except StoreBusy as error:
         raise CopyRefused(f"a server uses {path}; stop it first", code="IN_USE") from error
@@ -91,10 +91,3 @@ def _connected(path: Path) -> Iterator[sqlite3.Connection]:
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
-
-
-def _give_to_owner_of_folder(path: Path) -> None:
-    """Root puts things back for the service's user, who owns the folder and could not open them otherwise."""
-    if os.geteuid() == 0:
-        owner = path.parent.stat()
-        os.chown(path, owner.st_uid, owner.st_gid)

@@ -8,6 +8,8 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from visiona.stores.ownership import give_to_owner_of_folder
+
 
 def read_state_files(folder: Path, names: Sequence[str]) -> Mapping[str, bytes]:
     """Those that are there; OSError where one cannot be read."""
@@ -49,10 +51,7 @@ def _write(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        if os.geteuid() == 0:
-            # Root restores for the service's user, who owns the folder.
-            owner = path.parent.stat()
-            os.chown(draft, owner.st_uid, owner.st_gid)
+        give_to_owner_of_folder(draft)
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)

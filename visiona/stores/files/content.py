@@ -3,6 +3,7 @@
     objects/<key>          a file that is there
     blobs/ab/<sha256>      the same file (a hard link), by its content: what is brought twice lies here once
     incoming/<key>         what has come of a file so far
+    aside/<random>/        what a backup holds or a restore brings (aside.py)
 
 A file comes into its place by a link, after fsync: whole or not at all. No name that a client made up is part of a path,
 and nothing is ever unpacked. Who holds the lock on a file in `incoming` is the only one to write to it.
@@ -39,7 +40,7 @@ class ContentFolder:
 
     def __init__(self, root: Path, reserve_bytes: int) -> None:
         self.root = root
-        self._reserve_bytes = reserve_bytes
+        self.reserve_bytes = reserve_bytes
         self._digests: OrderedDict[str, tuple[int, Any]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -63,7 +64,7 @@ class ContentFolder:
     def need_room(self, size: int) -> None:
         """Raises NoRoom unless so many bytes leave the reserve free."""
         free = os.statvfs(self.root)
-        if free.f_bavail * free.f_frsize - size < self._reserve_bytes:
+        if free.f_bavail * free.f_frsize - size < self.reserve_bytes:
             raise NoRoom("the disk of the server has no room for it")
 
     def keep_digest(self, key: str, size: int, digest: Any) -> None:  # noqa: ANN401 - hashlib names no type

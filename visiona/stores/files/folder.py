@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import trio
 
-from visiona.stores.files import sweeping
+from visiona.stores.files import aside, sweeping
 from visiona.stores.files.content import ContentFolder, Part, open_for_reading, read_at
 from visiona.stores.files.interfaces import PIECE_BYTES, File, FileRef, Known, Upload
 
@@ -74,6 +74,7 @@ class FolderFiles:
         for batch in batches:
             unknown = sorted(set(batch) - await known(batch))
             count += await self._run(partial(sweeping.drop_objects, folder, unknown))
+        await self._run(partial(aside.drop_left, folder.root))
         await self._run(partial(sweeping.drop_blobs, folder, old))
         return count
 

@@ -26,16 +26,19 @@ async def open_files(settings: StorageSettings, state_dir: Path | None) -> Async
         OSError: the folder cannot be made.
     """
     async with AsyncExitStack() as stack:
-        if settings.path is not None:
-            root = settings.path
-        elif state_dir is not None:
-            root = state_dir / FOLDER
-        else:
+        if settings.path is None and state_dir is None:
             root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="visiona-files-")))
+        else:
+            root = folder_of(settings, state_dir or Path())
         if settings.url is None:
             yield FolderFiles(root, reserve_bytes=settings.reserve_bytes)
         else:
             yield _s3_files(settings.url, root, settings.reserve_bytes)
+
+
+def folder_of(settings: StorageSettings, state_dir: Path) -> Path:
+    """Where the files are; with an object store, what comes through us before it is there."""
+    return state_dir / FOLDER if settings.path is None else settings.path
 
 
 def _s3_files(url: str, folder: Path, reserve_bytes: int) -> FileStore:

@@ -152,7 +152,7 @@ async def test_p07_a_token_is_revoked_once(stores: Stores, home: Home) -> None:
     assert await told(stores) == {NoticeKind.SESSION_TOKEN_REVOKED: 1}
     access = (await tokens.create_access_token(stores, home.user.id, "t", ALL_SCOPES, NOW)).token.id
     revoked = await race(*[lambda: tokens.revoke_access_token(stores, access, NOW)] * RACERS)
-    assert Counter(revoked) == {True: 1, False: RACERS - 1}
+    assert Counter(map(len, revoked)) == {1: 1, 0: RACERS - 1}
     assert (await told(stores))[NoticeKind.TOKEN_REVOKED] == 1
 
 

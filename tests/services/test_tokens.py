@@ -2,14 +2,18 @@ from datetime import timedelta
 
 import pytest
 from visiona.domain.access import ALL_SCOPES, Scope
-from visiona.domain.errors import Conflict, Invalid, NotFound
+from visiona.domain.audit import EVERY_ENTRY, EVERYTHING, Deed
+from visiona.domain.errors import Conflict, Invalid, NotAllowed, NotFound
 from visiona.domain.ids import TokenId, UserId
 from visiona.domain.notices import NoticeKind
 from visiona.domain.tokens import ACCESS_TOKEN_TTL, TokenKind, token_hash
 from visiona.services import tokens, users
 from visiona.stores.interfaces import Stores
 
+from tests.services.test_races import ROUNDS, no_circles, outcomes, race
 from tests.support.nouns import LATER, NOW, Home, a_home
+
+__all__ = ["no_circles"]
 
 
 async def test_a_token_is_shown_once_and_only_its_hash_is_kept(stores: Stores, home: Home) -> None:
@@ -84,3 +88,76 @@ async def test_somebody_elses_token_does_not_exist(stores: Stores) -> None:
         refusals.append(str(caught.value))
     assert len(set(refusals)) == 1
     assert (await tokens.list_access_tokens(stores, home.user.id))[0].revoked_at is None
+
+
+async def child_of(
+    stores: Stores,
+    parent: tokens.NewAccessToken,
+    scopes: frozenset[Scope] | None = None,
+    **wish: timedelta | None,
+) -> tokens.NewAccessToken:
+    """A token made with another one, as long-lived as it may be unless another wish is given."""
+    of = parent.token
+    ttl = of.expires_at - NOW if of.expires_at is not None else None
+    return await tokens.create_access_token(
+        stores, of.user_id, "child", scopes or of.scopes, NOW, ttl=wish.get("ttl", ttl), made_with=of.id
+    )
+
+
+async def test_a_token_makes_none_that_outlives_it_or_does_more(stores: Stores, home: Home) -> None:
+    hour = timedelta(hours=1)
+    few = frozenset({Scope.ACCOUNT, Scope.PAIRING})
+    parent = await tokens.create_access_token(stores, home.user.id, "t", few, NOW, ttl=hour)
+    child = await child_of(stores, parent)
+    assert (child.token.expires_at, child.token.made_with) == (parent.token.expires_at, parent.token.id)
+    for ttl in (hour + timedelta(microseconds=1), None):
+        with pytest.raises(NotAllowed, match="ask for 3600 seconds"):
+            await child_of(stores, parent, ttl=ttl)
+    with pytest.raises(NotAllowed, match="scopes"):
+        await child_of(stores, parent, few | {Scope.DEVICES_READ})
+    # Nor has the child a longer arm than its parent.
+    with pytest.raises(NotAllowed, match="scopes"):
+        await child_of(stores, await child_of(stores, parent, frozenset({Scope.ACCOUNT})), few)
+
+
+async def test_nothing_is_made_with_a_token_that_is_no_good(stores: Stores, home: Home) -> None:
+    bob = await a_home(stores, "bob@example.com")
+    ended = await tokens.create_access_token(stores, home.user.id, "t", ALL_SCOPES, NOW)
+    await tokens.revoke_access_token(stores, ended.token.id, NOW)
+    bobs = await tokens.create_access_token(stores, bob.user.id, "t", ALL_SCOPES, NOW)
+    for made_with in (ended.token.id, bobs.token.id, TokenId("none")):
+        with pytest.raises(NotAllowed, match="no good"):
+            await tokens.create_access_token(stores, home.user.id, "t", ALL_SCOPES, NOW, made_with=made_with)
+
+
+async def test_with_a_token_go_those_that_were_made_with_it(stores: Stores, home: Home) -> None:
+    parent = await tokens.create_access_token(stores, home.user.id, "parent", ALL_SCOPES, NOW)
+    first, second = await child_of(stores, parent), await child_of(stores, parent)
+    grandchild = await child_of(stores, first)
+    other = await tokens.create_access_token(stores, home.user.id, "other", ALL_SCOPES, NOW)
+    await tokens.revoke_access_token(stores, second.token.id, NOW)
+    ended = await tokens.revoke_access_token(stores, parent.token.id, LATER)
+    assert ended[0] == parent.token.id
+    assert set(ended) == {parent.token.id, first.token.id, grandchild.token.id}
+    listed = {each.id: each.revoked_at for each in await tokens.list_access_tokens(stores, home.user.id)}
+    assert {listed[each] for each in ended} == {LATER}
+    assert (listed[second.token.id], listed[other.token.id]) == (NOW, None)
+    notices = await stores.read(lambda tx: tx.notices.after(0, 10))
+    assert {each.subject for each in notices if each.at == LATER} == set(ended)
+    entries = await stores.read(lambda tx: tx.audit.list_in(EVERYTHING, EVERY_ENTRY, 20))
+    how = {each.subject: each.details.get("how") for each in entries if each.deed == Deed.TOKEN_REVOKED}
+    assert (how[parent.token.id], how[grandchild.token.id]) == (None, "made with one that was revoked")
+
+
+async def test_of_tokens_that_are_made_while_their_parent_is_revoked_none_is_left(
+    stores: Stores, home: Home
+) -> None:
+    for _ in range(ROUNDS):
+        parent = await tokens.create_access_token(stores, home.user.id, "parent", ALL_SCOPES, NOW)
+        made = await race(
+            *[lambda parent=parent: child_of(stores, parent)] * 4,
+            lambda parent=parent: tokens.revoke_access_token(stores, parent.token.id, NOW),
+            *[lambda parent=parent: child_of(stores, parent)] * 4,
+        )
+        assert "done" in outcomes(made)
+        assert await stores.read(lambda tx: tx.access_tokens.count_live(home.user.id, NOW)) == 0

@@ -10,8 +10,9 @@ INSERT INTO users SELECT 'u' || n, 'u' || n || '@example.com', '', CASE WHEN n %
     FROM generate_series(1, 2000) n;
 INSERT INTO workspaces SELECT 'w' || n, '', 'u' || n, n, n, NULL FROM generate_series(1, 2000) n;
 INSERT INTO memberships SELECT 'w' || n, 'u' || n, 'owner', n FROM generate_series(1, 2000) n;
-INSERT INTO access_tokens (token_hash, id, prefix, user_id, name, scopes, created_at, expires_at)
-    SELECT lpad(n::text, 64, '0'), 'a' || n, '', 'u' || n % 2000 + 1, '', '[]', {_FROM} + n, {_FROM} + n * 1000000
+INSERT INTO access_tokens (token_hash, id, prefix, user_id, name, scopes, created_at, expires_at, made_with)
+    SELECT lpad(n::text, 64, '0'), 'a' || n, '', 'u' || n % 2000 + 1, '', '[]', {_FROM} + n, {_FROM} + n * 1000000,
+        'a' || n / 2
     FROM generate_series(1::bigint, 10000) n;
 INSERT INTO devices (id, workspace_id, user_id, name, device_type, serial_number, created_at, updated_at, tags,
         accelerators)

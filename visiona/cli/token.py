@@ -105,14 +105,16 @@ def show_all(arguments: argparse.Namespace) -> int:
 def revoke(arguments: argparse.Namespace) -> int:
     """Ends a token."""
 
-    async def operation(stores: Stores) -> bool:
+    async def operation(stores: Stores) -> list[TokenId]:
         return await revoke_access_token(stores, TokenId(arguments.id), now())
 
-    changed = with_stores(arguments, operation)
+    ended = with_stores(arguments, operation)
     if arguments.json:
-        print_json({"id": arguments.id, "changed": changed})
-    else:
-        print("the token is revoked" if changed else "the token was revoked already")
+        print_json({"id": arguments.id, "changed": bool(ended), "also": ended[1:]})
+        return Exit.OK
+    print("the token is revoked" if ended else "the token was revoked already")
+    if ended[1:]:
+        print(f"with it {len(ended) - 1} that were made with it")
     return Exit.OK
 
 

@@ -89,6 +89,7 @@ class AccessToken:
 
     Attributes:
         expires_at: None where the maker wanted none.
+        made_with: the token that was used to make this one, if a program did; it ends with that one.
         last_used_at: to the minute.
     """
 
@@ -102,6 +103,7 @@ class AccessToken:
     expires_at: datetime | None
     revoked_at: datetime | None = None
     last_used_at: datetime | None = None
+    made_with: TokenId | None = None
 
     def is_live(self, now: datetime) -> bool:
         """Whether it is good at this moment, its user aside."""

@@ -23,6 +23,10 @@ class AccessTokenStore(Protocol):
 
     async def count_live(self, user_id: UserId, now: datetime) -> int: ...
 
+    async def list_made_with(self, user_id: UserId, token_id: TokenId, limit: int) -> list[AccessToken]:
+        """The user's tokens that this one was used to make and that are not revoked, also expired ones."""
+        ...
+
     async def revoke(self, token_id: TokenId, at: datetime) -> bool:
         """False if it was revoked already or there is none."""
         ...

@@ -55,6 +55,21 @@ async def test_a_user_sees_the_own_ones_the_newest_first(stores: Stores, home: H
     assert await stores.read(lambda tx: tx.access_tokens.list_of_user(home.user.id, 1)) == [young]
 
 
+async def test_those_made_with_one_are_known_as_its(stores: Stores, home: Home) -> None:
+    bob = await a_home(stores, "bob@example.com")
+    parent = home.access_token()
+    old, young, ended = [
+        replace(home.access_token(created_at=at), made_with=parent.id) for at in (NOW, LATER, LATER)
+    ]
+    await put(stores, parent, young, old, ended, home.access_token())
+    await put(stores, replace(bob.access_token(), made_with=parent.id))
+    await stores.write(lambda tx: tx.access_tokens.revoke(ended.id, LATER))
+    about = home.user.id, parent.id
+    assert await stores.read(lambda tx: tx.access_tokens.list_made_with(*about, 10)) == [young, old]
+    assert await stores.read(lambda tx: tx.access_tokens.list_made_with(*about, 1)) == [young]
+    assert await stores.read(lambda tx: tx.access_tokens.list_made_with(home.user.id, young.id, 10)) == []
+
+
 async def test_only_live_ones_count(stores: Stores, home: Home) -> None:
     ended, endless, revoked = home.access_token(expires_at=LATER), home.access_token(), home.access_token()
     await put(stores, ended, endless, revoked)

@@ -83,12 +83,48 @@ async def test_a_wrong_wish_is_400(body: dict[str, object]) -> None:
 
 async def test_an_explicit_null_is_for_ever() -> None:
     world = World()
-    ada = await world.person()
+    ada = await world.visitor()
     made = (await ada.ask("POST", "/api/auth/tokens", json={"name": "x", "ttl_seconds": None})).data
     assert "expires_at" not in made
     world.now.forward(days=timedelta(days=4000).days)
-    for_ever = Person(ada.user_id, ada.email, made["token"], made["id"], world)
+    for_ever = Person(ada.done.user.id, ada.done.user.email, made["token"], made["id"], world)
     assert (await for_ever.ask("GET", "/api/auth/me")).status == 200
+    # And so is what it makes.
+    child = (await for_ever.ask("POST", "/api/auth/tokens", json={"name": "x", "ttl_seconds": None})).data
+    assert "expires_at" not in child
+
+
+async def test_a_token_makes_none_that_outlives_it() -> None:
+    world = World()
+    ada = await world.person()
+    short = (await ada.ask("POST", "/api/auth/tokens", json={"name": "short", "ttl_seconds": 60})).data
+    thief = Person(ada.user_id, ada.email, short["token"], short["id"], world)
+    world.now.forward(seconds=10)
+    for seconds in (51, 90 * 86400, None):
+        wish = {"name": "long", "ttl_seconds": seconds}
+        refused = await thief.ask("POST", "/api/auth/tokens", json=wish)
+        assert (refused.status, refused.code) == (403, "FORBIDDEN")
+        assert "50 seconds" in refused.json["error"]["message"]
+    assert (await thief.ask("POST", "/api/auth/tokens", json={"name": "x", "ttl_seconds": 50})).status == 201
+    unasked = (await thief.ask("POST", "/api/auth/tokens", json={"name": "x"})).data
+    assert unasked["expires_at"] == short["expires_at"]
+
+
+async def test_with_a_token_ends_what_runs_on_those_made_with_it() -> None:
+    world = World()
+    ada = await world.visitor()
+    parent = (await ada.ask("POST", "/api/auth/tokens", json={"name": "leaked"})).data
+    user = ada.done.user
+    thief = Person(user.id, user.email, parent["token"], parent["id"], world)
+    child = (await thief.ask("POST", "/api/auth/tokens", json={"name": "x"})).data
+    heir = Person(user.id, user.email, child["token"], child["id"], world)
+    assert (await heir.ask("GET", "/api/auth/me")).status == 200
+    causes: list[str] = []
+    world.registry.calls.add(user.id, child["id"], None, causes.append)
+    assert (await ada.ask("DELETE", f"/api/auth/tokens/{parent['id']}")).status == 204
+    assert causes == ["revoked"]
+    for who in (thief, heir):
+        assert (await who.ask("GET", "/api/auth/me")).status == 401
 
 
 async def test_p09_somebody_elses_token_is_404() -> None:

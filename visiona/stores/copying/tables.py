@@ -96,7 +96,7 @@ TABLES = (
     _table(
         "access_tokens",
         "token_hash",
-        "token_hash id prefix user_id name scopes created_at# expires_at# revoked_at# last_used_at#",
+        "token_hash id prefix user_id name scopes created_at# expires_at# revoked_at# last_used_at# made_with@10",
     ),
     _table(
         "devices",

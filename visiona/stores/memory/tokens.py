@@ -49,6 +49,11 @@ class MemoryAccessTokens:
     async def count_live(self, user_id: UserId, now: datetime) -> int:
         return sum(token.user_id == user_id and token.is_live(now) for token in self._tokens.rows())
 
+    async def list_made_with(self, user_id: UserId, token_id: TokenId, limit: int) -> list[AccessToken]:
+        about = (user_id, token_id)
+        found = [each for each in self._tokens.rows() if (each.user_id, each.made_with) == about]
+        return _newest((each for each in found if each.revoked_at is None), limit)
+
     async def revoke(self, token_id: TokenId, at: datetime) -> bool:
         token = self._tokens.get(token_id)
         if token is None or token.revoked_at is not None:

@@ -15,7 +15,7 @@ from visiona.stores.sql.columns import (
 )
 from visiona.stores.sql.engine import Row, SqlTransaction
 
-_COLUMNS = "id, token_hash, prefix, user_id, name, scopes, created_at, expires_at, revoked_at, last_used_at"
+_COLUMNS = "id, token_hash, prefix, user_id, name, scopes, created_at, expires_at, revoked_at, last_used_at, made_with"
 _SELECT = f"SELECT {_COLUMNS} FROM access_tokens"
 
 _SCOPES = frozenset(scope.value for scope in Scope)
@@ -31,7 +31,7 @@ class SqlAccessTokens:
 
     async def add(self, token: AccessToken) -> None:
         await self._tx.execute(
-            f"INSERT INTO access_tokens ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            f"INSERT INTO access_tokens ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
             token.id,
             token.hash,
             token.prefix,
@@ -42,6 +42,7 @@ class SqlAccessTokens:
             to_micros_or_none(token.expires_at),
             to_micros_or_none(token.revoked_at),
             to_micros_or_none(token.last_used_at),
+            token.made_with,
         )
 
     async def get_or_none(self, token_id: TokenId) -> AccessToken | None:
@@ -64,6 +65,11 @@ class SqlAccessTokens:
             to_micros(now),
         )
         return int(row[0]) if row is not None else 0
+
+    async def list_made_with(self, user_id: UserId, token_id: TokenId, limit: int) -> list[AccessToken]:
+        sql = f"""{_SELECT} WHERE user_id = $1 AND made_with = $2 AND revoked_at IS NULL
+            ORDER BY created_at DESC, id DESC LIMIT $3"""
+        return [_token(row) for row in await self._tx.fetch_all(sql, user_id, token_id, limit)]
 
     async def revoke(self, token_id: TokenId, at: datetime) -> bool:
         sql = "UPDATE access_tokens SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL"
@@ -91,6 +97,7 @@ def _token(row: Row) -> AccessToken:
         expires_at,
         revoked_at,
         last_used_at,
+        made_with,
     ) = row
     return AccessToken(
         id=TokenId(token_id),
@@ -104,4 +111,5 @@ def _token(row: Row) -> AccessToken:
         expires_at=to_moment_or_none(expires_at),
         revoked_at=to_moment_or_none(revoked_at),
         last_used_at=to_moment_or_none(last_used_at),
+        made_with=TokenId(made_with) if made_with is not None else None,
     )

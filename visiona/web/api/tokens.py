@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from quart import Blueprint, Response
 
-from visiona.domain.access import Actor, Scope
+from visiona.domain.access import Actor, Scope, Via
 from visiona.domain.errors import Conflict, Invalid, NotAllowed, NotFound
 from visiona.domain.ids import TokenId, is_uuid
 from visiona.domain.notices import NoticeKind
@@ -39,21 +39,30 @@ def token_routes(stores: Stores, revoking: Revoking, now: Callable[[], datetime]
         """Make a personal access token; its text is in this answer alone."""
         actor = current_actor(Scope.ACCOUNT)
         fields = await body_fields()
-        scopes = _scopes(fields.texts_or_none("scopes"), actor)
+        scopes, at = _scopes(fields.texts_or_none("scopes"), actor), now()
+        parent = TokenId(actor.credential_id) if actor.via is Via.TOKEN else None
+        # Where nothing is asked, as long as one may ask for.
+        most = actor.expires_at - at if parent is not None and actor.expires_at is not None else None
         made = await create_access_token(
-            stores, actor.user_id, fields.text("name"), scopes, now(), ttl=_ttl(fields)
+            stores,
+            actor.user_id,
+            fields.text("name"),
+            scopes,
+            at,
+            ttl=_ttl(fields, most),
+            made_with=parent,
         )
         return ok({**_shown(made.token), "token": made.text}, 201)
 
     @routes.delete("/api/auth/tokens/<token_id>")
     @described(status=204)
     async def revoke_token(token_id: str) -> Response:
-        """End a personal access token and what runs on it, at once."""
+        """End a personal access token, those made with it, and what runs on them, at once."""
         actor = current_actor(Scope.ACCOUNT)
         if not is_uuid(token_id):
             raise NotFound("there is no such token")
-        await revoke_access_token(stores, TokenId(token_id), now(), user_id=actor.user_id)
-        revoking.at_once(NoticeKind.TOKEN_REVOKED, token_id)
+        for ended in await revoke_access_token(stores, TokenId(token_id), now(), user_id=actor.user_id):
+            revoking.at_once(NoticeKind.TOKEN_REVOKED, ended)
         return no_content()
 
     return routes
@@ -73,11 +82,13 @@ def _scopes(names: Sequence[str] | None, actor: Actor) -> frozenset[Scope]:
     return chosen
 
 
-def _ttl(fields: Fields) -> timedelta | None:
-    """How long the new token lives: the default, what is asked, or with an explicit null for ever."""
+def _ttl(fields: Fields, most: timedelta | None) -> timedelta | None:
+    """How long the new token lives: the default or `most`, what is asked, or with an explicit null for ever."""
     seconds = fields.integer_or_none("ttl_seconds")
+    if seconds is None and fields.has("ttl_seconds"):
+        return None
     if seconds is None:
-        return None if fields.has("ttl_seconds") else ACCESS_TOKEN_TTL
+        return ACCESS_TOKEN_TTL if most is None else min(ACCESS_TOKEN_TTL, most)
     if not 0 < seconds <= 10 * 366 * 86400:
         raise Invalid("ttl_seconds: more than 0 and at most ten years, or null for no end")
     return timedelta(seconds=seconds)

@@ -46,7 +46,7 @@ def play(site: Site, outage: Outage, rounds: int) -> dict[str, Any]:
     for number in range(rounds):
         pause(random.random())  # or each would begin at the same moment after a health check
         figures = measure(site, outage)
-        must_be_honest([*figures.shots, *figures.later], busy_seconds=60.0)
+        must_be_honest([*figures.shots, *figures.later], figures.idle, within_seconds=60.0)
         assert figures.spared, f"{outage.name}: what needs nothing of it did not go on"
         many.append(figures)
         print(f"{outage.name}: round {number + 1} of {rounds}", file=sys.stderr)

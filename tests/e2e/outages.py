@@ -4,6 +4,7 @@
 `scripts/bench outages` prints them.
 """
 
+import math
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,15 +19,17 @@ from visiona.stores.settings import RedisSettings, StoreSettings
 from tests.e2e.browsers import Browser, signed_in_often
 from tests.e2e.client import Answer, Caller, until
 from tests.e2e.evidence import Evidence
+from tests.e2e.idle import Idle
 from tests.e2e.server import Server
 from tests.support.servers.postgres import PostgresServer
 from tests.support.servers.redis import RedisServer
 from tests.support.toxics import ToxicRelay
 
-AT_ONCE = 40
+TOGETHER = 40
 UNKNOWN = 8
 NAMED_SECONDS = 10.0
 ANSWERED_SECONDS = 2.5
+AT_ONCE_SECONDS = 0.5
 RECOVERED_SECONDS = 5.0
 SENTENCE = "the store does not answer at the moment; try again shortly"
 BACK_SECONDS = 10.0
@@ -40,7 +43,12 @@ class Shot(NamedTuple):
     method: str
     path: str
     answer: Answer
+    began: float
     seconds: float
+
+    def owed(self, idle: Idle) -> float:
+        """How much of it is not the machine's."""
+        return self.seconds - idle.longest(self.began, self.began + self.seconds)
 
     @property
     def is_unavailable(self) -> bool:
@@ -61,7 +69,7 @@ class Figures(NamedTuple):
         later: what was asked once it had been named, one after the other.
         recovered_seconds: from its end until a read and a write succeeded.
         spared: whether that went on which needs nothing of it.
-        busy_seconds: how long /healthz took at most meanwhile, which asks nobody: what this machine adds to any answer.
+        idle: what this machine added meanwhile to any answer.
     """
 
     named_seconds: float
@@ -69,7 +77,7 @@ class Figures(NamedTuple):
     later: Sequence[Shot]
     recovered_seconds: float
     spared: bool
-    busy_seconds: float
+    idle: Idle
 
     @property
     def slowest(self) -> float:
@@ -78,6 +86,13 @@ class Figures(NamedTuple):
     @property
     def slowest_later(self) -> float:
         return max(shot.seconds for shot in self.later)
+
+    def must_be_in_time(self) -> None:
+        """Every answer, and what comes back; what is known to be out is refused at once."""
+        must_be_honest([*self.shots, *self.later], self.idle)
+        for shot in self.later:
+            assert shot.owed(self.idle) < AT_ONCE_SECONDS, shot
+        assert self.recovered_seconds - self.idle.longest() < RECOVERED_SECONDS
 
 
 class Site:
@@ -195,11 +210,11 @@ class Site:
         method, path, body = request
         began = time.monotonic()
         answer = (caller or self.known).ask(method, path, body)
-        return Shot(method, path, answer, time.monotonic() - began)
+        return Shot(method, path, answer, began, time.monotonic() - began)
 
     def salvo(self, orders: Sequence[tuple[Caller, Request]]) -> list[Shot]:
         """All at once."""
-        with ThreadPoolExecutor(AT_ONCE) as threads:
+        with ThreadPoolExecutor(TOGETHER) as threads:
             return list(threads.map(lambda order: self.shoot(order[1], order[0]), orders))
 
     def unknown(self) -> list[Caller]:
@@ -276,33 +291,25 @@ def measure(site: Site, outage: Outage) -> Figures:
     """Plays it."""
     side = outage.side
     side.warm(site)
-    with ThreadPoolExecutor(1) as watcher:
+    with Idle(site.server.web) as idle:
         began = time.monotonic()
         outage.begin(site)
-        begun_after = time.monotonic() - began
-        looks: list[float] = []
-
-        def is_named() -> bool:
-            looked = time.monotonic()
-            failing = site.failing()
-            looks.append(time.monotonic() - looked)
-            return side.store in failing
-
-        named = watcher.submit(until, is_named, f"{outage.name} is named", NAMED_SECONDS)
         shots = side.refused(site)
-        named_after = begun_after + named.result()
-    later = side.refused_later(site)
-    spared = side.spared(site)
-    outage.end(site)
-    recovered = until(lambda: side.works(site), f"{outage.name} is over", BACK_SECONDS)
-    return Figures(named_after, shots, later, recovered, spared, max(looks))
+        is_named = f"{outage.name} is named"
+        until(lambda: idle.named_at(side.store, began) is not None, is_named, NAMED_SECONDS)
+        named_at = idle.named_at(side.store, began) or math.inf
+        later = side.refused_later(site)
+        spared = side.spared(site)
+        outage.end(site)
+        recovered = until(lambda: side.works(site), f"{outage.name} is over", BACK_SECONDS)
+    return Figures(named_at - began, shots, later, recovered, spared, idle)
 
 
-def must_be_honest(shots: Sequence[Shot], busy_seconds: float = 0.0) -> None:
+def must_be_honest(shots: Sequence[Shot], idle: Idle, within_seconds: float = ANSWERED_SECONDS) -> None:
     """Each is 503 in time, says when to come again, and no word of a driver's."""
     for shot in shots:
         assert shot.is_unavailable, shot
-        assert shot.seconds - busy_seconds < ANSWERED_SECONDS, shot
+        assert shot.owed(idle) < within_seconds, shot
         if not shot.answer.headers["Content-Type"].startswith("text/html"):
             assert shot.answer.error["message"] == SENTENCE
 

@@ -8,7 +8,7 @@ import pytest
 from tests.e2e.agents import Unit
 from tests.e2e.client import Caller, Watching, until, watch_stream, watch_websocket
 from tests.e2e.outage_kinds import ANYTHING, REDIS, SESSION_OUTAGES
-from tests.e2e.outages import RECOVERED_SECONDS, Outage, Site, measure, must_be_honest, tell
+from tests.e2e.outages import RECOVERED_SECONDS, Outage, Site, measure, tell
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
 
@@ -33,10 +33,8 @@ def test_s02_a12_sessions_are_503_in_time_and_all_else_goes_on(
     ]
     figures = measure(site, outage)
     tell(measured, figures)
-    must_be_honest([*figures.shots, *figures.later], figures.busy_seconds)
+    figures.must_be_in_time()
     assert figures.spared
-    assert figures.slowest_later < 0.5, "what is known to be out is refused at once"
-    assert figures.recovered_seconds < RECOVERED_SECONDS
     assert all(one.goes_on for one in (*watching, *on_session))
     assert site_unit.item["tunnel_online"]
 

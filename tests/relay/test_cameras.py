@@ -15,7 +15,7 @@ from visiona.relay.deadlines import TICK_SECONDS, Sweeper
 from visiona.relay.lost_streams import lost, not_opened
 from visiona.relay.registry import LiveTunnel
 from visiona.relay.settings import RelaySettings
-from visiona.relay.shared_camera import MAX_FRAMES_AT_ONCE
+from visiona.relay.shared_camera import MAX_FRAMES_AT_ONCE, MAX_PARTS_PER_SECOND
 from visiona.tunnel.errors import StreamRefused, StreamReset, TunnelClosed
 from visiona.tunnel.stream import StreamHandler
 
@@ -123,6 +123,26 @@ def test_frames_that_come_in_one_piece_are_not_multiplied_without_end() -> None:
     hub.say(b"".join(part(number) for number in range(100, 200)))
     assert client.body.count(b"\xff\xd8") <= MAX_FRAMES_AT_ONCE
     assert b"\xff\xd8199\xff\xd9" in client.body
+
+
+def test_h15_parts_without_end_cost_no_more_than_passing_them_on() -> None:
+    hub = Hub()
+    view, client = hub.view()
+    hub.say(HEAD)
+    for number in range(4):
+        hub.say(part(1) * (MAX_PARTS_PER_SECOND // 5))
+        assert hub.cameras.viewer_count == 1, number
+    hub.pass_seconds(2)
+    for number in range(6):
+        assert hub.cameras.viewer_count == 1, number
+        hub.say(part(2) * (MAX_PARTS_PER_SECOND // 5))
+    hub.say(part(3) * 2)
+    assert hub.cameras.viewer_count == len(hub.cameras) == 0
+    # It goes on as it is to who came first, and nobody shares it again.
+    view.taken(len(client.body))
+    hub.say(b"--f and what not")
+    assert client.body.endswith(b"--f and what not")
+    assert hub.cameras.view_or_none(KEY, hub.live, FakeClient()) is None
 
 
 def test_a_camera_of_a_tunnel_that_was_replaced_takes_nobody_in() -> None:

@@ -7,8 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from visiona.wire.errors import RemoteProtocolError
 from visiona.wire.mixed_replace import (
+    MAX_LOOKALIKES,
     MAX_PADDING_BYTES,
+    MAX_PART_FIELDS,
     MAX_PART_HEAD_BYTES,
+    MAX_PARTS_AT_ONCE,
     MAX_PREAMBLE_BYTES,
     Part,
     PartSplitter,
@@ -182,6 +185,55 @@ def test_what_does_not_begin_with_the_boundary_is_refused() -> None:
 def test_the_head_of_a_part_has_an_end() -> None:
     with pytest.raises(RemoteProtocolError, match="does not end"):
         split(b"--f\r\nX: " + b"x" * MAX_PART_HEAD_BYTES)
+
+
+def test_h15_lines_before_the_first_boundary_are_looked_at_once_also_where_they_come_byte_by_byte(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each byte had all lines before it looked at anew: 4 KB cost half a minute."""
+    looks, look = 0, PartSplitter._delimiter_end
+
+    def counted(self: PartSplitter, at: int, delimiter: bytes) -> int:
+        nonlocal looks
+        looks += 1
+        return look(self, at, delimiter)
+
+    monkeypatch.setattr(PartSplitter, "_delimiter_end", counted)
+    lines = b"\n" * MAX_PREAMBLE_BYTES
+    assert split(lines, b"--f", step=1) == []
+    assert looks <= 4 * len(lines)
+    assert bodies(b"\r\n" * 100 + b"--f\r\n\r\none\r\n--f\r\n", b"--f", step=1) == [b"one"]
+
+
+def test_h15_a_part_has_few_fields() -> None:
+    for count, found in ((MAX_PART_FIELDS, [b"one"]), (MAX_PART_FIELDS + 1, None)):
+        data = b"--f\r\n" + b"a: b\r\n" * count + b"\r\none\r\n--f\r\n"
+        if found is not None:
+            assert bodies(data) == found
+            continue
+        with pytest.raises(RemoteProtocolError, match="fields"):
+            bodies(data)
+
+
+@pytest.mark.parametrize("part", [b"--f\r\n\r\nx\r\n", b"--f\r\n\r\n"])
+def test_h15_parts_that_are_next_to_nothing_are_no_pictures(part: bytes) -> None:
+    splitter = PartSplitter(b"f", max_part_bytes=LIMIT)
+    for _ in range(3):
+        splitter.receive(part * (MAX_PARTS_AT_ONCE - 1))
+    assert splitter.part_count >= 3 * (MAX_PARTS_AT_ONCE - 1) - 1
+    with pytest.raises(RemoteProtocolError, match="too small"):
+        splitter.receive(part * (MAX_PARTS_AT_ONCE + 2))
+
+
+def test_h15_what_looks_like_the_end_of_a_part_may_be_in_it_but_not_without_end() -> None:
+    for count in (MAX_LOOKALIKES, MAX_LOOKALIKES + 1):
+        body = b"x" + b"\n--fx" * count
+        data = b"--f\r\n\r\n%b\r\n--f\r\n" % body
+        if count == MAX_LOOKALIKES:
+            assert bodies(data * 2) == [body, body]
+            continue
+        with pytest.raises(RemoteProtocolError, match="looks like"):
+            bodies(data)
 
 
 def test_blanks_after_a_delimiter_have_an_end() -> None:

@@ -26,6 +26,12 @@ MAX_FRAMES_AT_ONCE = 8
 """Of those that arrive in one piece; older ones are out of date, and a device cannot multiply its work by viewers."""
 
 
+MAX_PARTS_PER_SECOND = 1000
+"""A part that comes costs this process 30 µs, however little is in it; no camera shows a twentieth of so many."""
+
+TOO_MANY_PARTS = RemoteProtocolError("its parts come too fast to be pictures", kind="multipart", status=502)
+
+
 class Phase(Enum):
     """Where a shared camera is."""
 
@@ -83,6 +89,7 @@ class SharedCamera:
         self._head: ResponseHead | None = None
         self._framing: Framing = NO_BODY
         self._idle_since = 0.0
+        self._second_at, self._parts_before = 0.0, 0
         self._alone: CameraView | None = None
 
     @property
@@ -184,6 +191,11 @@ class SharedCamera:
             parts = splitter.receive(data)
         except RemoteProtocolError as error:
             self._cannot_share(splitter, exchange, error)
+            return
+        if self.sweeper.now - self._second_at >= 1.0:
+            self._second_at, self._parts_before = self.sweeper.now, splitter.part_count
+        if splitter.part_count - self._parts_before > MAX_PARTS_PER_SECOND:
+            self._cannot_share(splitter, exchange, TOO_MANY_PARTS)
             return
         for part in parts[-MAX_FRAMES_AT_ONCE:]:
             frame = self.last = frame_of(part, splitter.delimiter, self._now())

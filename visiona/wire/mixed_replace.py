@@ -20,6 +20,16 @@ MAX_PREAMBLE_BYTES = 4096
 
 MAX_PART_HEAD_BYTES = 4096
 
+MAX_PART_FIELDS = 64
+"""Of a part. Cameras have two or three."""
+
+MAX_PARTS_AT_ONCE = 256
+"""In what is given in one piece, also those without content: so small they are no pictures, and each costs as much time
+as a hundred thousand bytes of one."""
+
+MAX_LOOKALIKES = 256
+"""In one part: lines that begin as the delimiter does and are none. Each costs as much time as its first line."""
+
 MAX_PADDING_BYTES = 64
 """Of blanks in a delimiter's line (RFC 2046 §5.1.1)."""
 
@@ -61,6 +71,7 @@ class PartSplitter:
     Attributes:
         delimiter: with its dashes, as the device sends it; empty until the first came.
         ended: the closing delimiter came; what follows is nobody's.
+        part_count: of all that began, also those without content.
     """
 
     __slots__ = (
@@ -72,11 +83,14 @@ class PartSplitter:
         "_content_type",
         "_head",
         "_length",
+        "_lookalikes",
         "_max_part_bytes",
+        "_most_parts",
         "_scanned",
         "_state",
         "delimiter",
         "ended",
+        "part_count",
     )
 
     def __init__(self, boundary: bytes, *, max_part_bytes: int) -> None:
@@ -88,6 +102,7 @@ class PartSplitter:
         self._at = self._body_at = self._scanned = 0
         self._head = self._content_type = b""
         self._length: int | None = None
+        self._lookalikes = self._most_parts = self.part_count = 0
         self._believes_length = True
         self.delimiter = b""
         self.ended = False
@@ -107,6 +122,7 @@ class PartSplitter:
         if self.ended:
             return parts
         self._buffer += data
+        self._most_parts = self.part_count + MAX_PARTS_AT_ONCE
         while self._step(parts):
             pass
         if self._at:
@@ -136,7 +152,7 @@ class PartSplitter:
     def _find_first(self) -> bool:
         """The first line that is the delimiter. Some boundaries are announced with the dashes they are sent with."""
         own_dashes = (self._boundary,) if self._boundary.startswith(b"--") else ()
-        at = self._at
+        at = self._scanned
         while True:
             for candidate in (b"--" + self._boundary, *own_dashes):
                 end = self._delimiter_end(at, candidate)
@@ -151,7 +167,8 @@ class PartSplitter:
                 raise _not_multipart("it does not begin with its boundary")
             if line_end < 0:
                 return False
-            at = line_end + 1
+            # A device that sends byte by byte is not to have its lines looked at anew for each.
+            self._scanned = at = line_end + 1
 
     def _delimiter_end(self, at: int, delimiter: bytes) -> int:
         """Where the line ends that is the delimiter and begins here; _NO, or _MORE: too little is here to say.
@@ -172,8 +189,12 @@ class PartSplitter:
 
     def _begin_part(self, at: int) -> None:
         self.ended = self._buffer.startswith(b"--", at) and self._buffer[at - 1] != 0x0A
-        self._at = at
+        self._at = self._scanned = at
         self._state = _HEAD
+        self._lookalikes = 0
+        self.part_count += 1
+        if self.part_count > self._most_parts:
+            raise _not_multipart("its parts are too small to be pictures")
 
     def _go_on(self) -> bool:
         """After a part that its length has ended: the delimiter, at the beginning of a line or right here."""
@@ -198,11 +219,12 @@ class PartSplitter:
         buffer, at = self._buffer, self._at
         if buffer.startswith((b"\r\n", b"\n"), at):
             lines_end, self._body_at = at, buffer.index(b"\n", at) + 1
-        elif found := _HEAD_END.search(buffer, at, at + MAX_PART_HEAD_BYTES):
+        elif found := _HEAD_END.search(buffer, max(at, self._scanned - 2), at + MAX_PART_HEAD_BYTES):
             lines_end, self._body_at = found.start() + 1, found.end()
         elif len(buffer) - at >= MAX_PART_HEAD_BYTES:
             raise _not_multipart("the head of a part does not end")
         else:
+            self._scanned = len(buffer)
             return False
         self._read_fields(bytes(buffer[at:lines_end]))
         self._scanned = self._body_at
@@ -212,7 +234,10 @@ class PartSplitter:
     def _read_fields(self, data: bytes) -> None:
         kept: list[bytes] = []
         self._length, self._content_type = None, b""
-        for line in data.splitlines():
+        lines = data.splitlines()
+        if len(lines) > MAX_PART_FIELDS:
+            raise _not_multipart(f"a part has more than {MAX_PART_FIELDS} fields")
+        for line in lines:
             name, colon, value = line.partition(b":")
             value = value.strip(b" \t")
             if not colon or not is_token(name) or not is_value(value):
@@ -256,6 +281,9 @@ class PartSplitter:
                 self._hand_on(body_end, parts)
                 self._begin_part(end)
                 return True
+            self._lookalikes += 1
+            if self._lookalikes > MAX_LOOKALIKES:
+                raise _not_multipart("a part is full of what looks like its end")
         self._scanned = max(self._scanned, len(buffer) - len(delimiter))
         if len(buffer) - self._body_at > self._max_part_bytes + len(delimiter) + MAX_PADDING_BYTES:
             raise self._too_long()

@@ -296,6 +296,10 @@ def test_who_wants_a_page_does_not_share_with_who_wants_a_picture() -> None:
         b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\nContent-Type: multipart/x-mixed-replace; boundary=f\r\n\r\n",
         HEAD.replace(b"\r\n\r\n", b"\r\nSet-Cookie: a=1\r\n\r\n"),
         HEAD.replace(b"\r\n\r\n", b"\r\nContent-Encoding: gzip\r\n\r\n"),
+        *(
+            HEAD.replace(b"\r\n\r\n", b"\r\nVary: Origin, %b\r\n\r\n" % field)
+            for field in (b"*", b"User-Agent", b"accept", b"Sec-Fetch-Site", b"X-Forwarded-For")
+        ),
         HEAD.replace(b"200 OK", b"206 Part"),
         HEAD.replace(b"; boundary=f", b""),
     ],
@@ -306,6 +310,14 @@ def test_an_answer_that_is_for_one_alone_is_not_shared(answer: bytes) -> None:
     hub.say(answer + b"--f\r\n")
     assert client.body == b"--f\r\n"
     assert len(hub.cameras) == 0
+
+
+def test_an_answer_that_varies_by_what_sharers_have_in_common_is_shared() -> None:
+    hub = Hub()
+    for _ in range(2):
+        hub.view()
+    hub.say(HEAD.replace(b"\r\n\r\n", b"\r\nVary: Origin\r\nVary: Accept-Encoding, Cookie\r\n\r\n"))
+    assert (len(hub.tunnel.opened), hub.cameras.viewer_count) == (1, 2)
 
 
 def place(number: int, workspace: str = "w") -> PicturePlace:

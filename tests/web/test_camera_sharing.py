@@ -308,7 +308,10 @@ async def test_a_first_piece_of_what_is_no_camera_is_not_kept_back(layer: str) -
 
 @pytest.mark.parametrize(
     "header",
-    ["Cookie: device=1", "Range: bytes=0-", "X-Api-Key: k", "If-None-Match: a", "Content-Length: 0"],
+    [
+        *("Cookie: device=1", "Range: bytes=0-", "X-Api-Key: k", "If-None-Match: a", "Content-Length: 0"),
+        *("Accept: image/jpeg", "Sec-Token: k", "If-Modified-Since: x"),
+    ],
 )
 async def test_a_request_that_says_something_of_its_own_is_not_shared(layer: str, header: str) -> None:
     camera = Camera()

@@ -8,6 +8,7 @@ came first.
 from collections.abc import Callable
 from datetime import datetime
 from enum import Enum
+from typing import Final
 
 from visiona.domain.errors import DeviceBroke, VisionaError
 from visiona.relay.camera_frames import Frame, FrameCounts, frame_of
@@ -25,6 +26,33 @@ from visiona.wire.mixed_replace import PartSplitter, boundary_of
 MAX_FRAMES_AT_ONCE = 8
 """Of those that arrive in one piece; older ones are out of date, and a device cannot multiply its work by viewers."""
 
+
+MAY_DIFFER: Final = frozenset(
+    {
+        b"accept",
+        b"accept-encoding",
+        b"accept-language",
+        b"cache-control",
+        b"dnt",
+        b"pragma",
+        b"priority",
+        b"referer",
+        b"save-data",
+        b"sec-gpc",
+        b"traceparent",
+        b"tracestate",
+        b"upgrade-insecure-requests",
+        b"user-agent",
+        b"via",
+    }
+)
+"""Fields that cross to the device and do not choose among its pictures, unless it says so (Vary)."""
+
+MAY_DIFFER_PREFIXES: Final = (b"sec-fetch-", b"sec-ch-")
+
+_OF_EACH_PREFIXES = (*MAY_DIFFER_PREFIXES, b"x-forwarded-", b"x-request-id")
+_OF_EACH = MAY_DIFFER - {b"accept-encoding"} | {b"*"}
+"""What a device may not choose by, where its picture is shared. What is packed in no way was not chosen by how to pack."""
 
 MAX_PARTS_PER_SECOND = 1000
 """A part that comes costs this process 30 µs, however little is in it; no camera shows a twentieth of so many."""
@@ -267,4 +295,12 @@ def shared_boundary(head: ResponseHead, framing: Framing) -> bytes | None:
         return None
     if head.get(b"content-encoding") is not None or head.get(b"set-cookie") is not None:
         return None
+    if any(
+        _is_of_each(name.strip().lower()) for value in head.get_all(b"vary") for name in value.split(b",")
+    ):
+        return None
     return boundary_of(head.get(b"content-type") or b"")
+
+
+def _is_of_each(name: bytes) -> bool:
+    return name in _OF_EACH or name.startswith(_OF_EACH_PREFIXES)

@@ -8,6 +8,7 @@ from visiona.relay.camera_view import CameraView
 from visiona.relay.cameras import CameraKey, Cameras
 from visiona.relay.client import Client
 from visiona.relay.exchange import Exchange
+from visiona.relay.shared_camera import MAY_DIFFER, MAY_DIFFER_PREFIXES
 from visiona.web.proxy_access import Allowed
 from visiona.wire.http1.cookies import cookie_for_agent
 from visiona.wire.http1.fate import Fate, request_fate
@@ -17,26 +18,6 @@ from visiona.wire.http1.request import OUR_TOKEN_MARKS
 
 Call = Exchange | CameraView
 """What a layer holds while a request is being answered; it is used the same way."""
-
-WITHOUT_MEANING = frozenset(
-    {
-        b"accept",
-        b"accept-encoding",
-        b"accept-language",
-        b"cache-control",
-        b"dnt",
-        b"pragma",
-        b"priority",
-        b"referer",
-        b"upgrade-insecure-requests",
-        b"user-agent",
-        b"via",
-        b"save-data",
-        b"traceparent",
-        b"tracestate",
-    }
-)
-"""Fields that cross to the device and do not choose among its pictures."""
 
 
 def view_or_none(
@@ -76,7 +57,9 @@ def says_nothing(head: RequestHead) -> bool:
     """Whether no field of it could matter to the device."""
     for name, value in head.headers:
         lowered = name.lower()
-        if lowered in WITHOUT_MEANING or lowered.startswith(b"sec-"):
+        if lowered == b"accept" and not _takes_anything(value):
+            return False
+        if lowered in MAY_DIFFER or lowered.startswith(MAY_DIFFER_PREFIXES):
             continue
         match request_fate(lowered):
             case Fate.COOKIE if cookie_for_agent(value) is None:
@@ -88,3 +71,8 @@ def says_nothing(head: RequestHead) -> bool:
             case _:
                 return False
     return True
+
+
+def _takes_anything(accept: bytes) -> bool:
+    # Whoever wants one kind alone may get a single picture where others get a moving one.
+    return b"*/*" in accept or b"multipart/" in accept.lower()

@@ -17,6 +17,9 @@ from tests.support.servers.processes import NOBODY, OwnServer, ServerFolder, Ser
 VERSIONS = {18: "pginstall18", 16: "pginstall"}
 """Major version → its folder in the wheel."""
 
+OTHERS = os.environ.get("VISIONA_TEST_POSTGRES_BIN")  # noqa: TID251
+"""A folder with `initdb` and `postgres` of another version, to be used where a test asks for none."""
+
 OWNER = "visiona"
 
 # Durable enough for a process that is killed, which is all that tests do; only a power cut could tell.
@@ -27,14 +30,14 @@ class PostgresServer(OwnServer):
     """A cluster of its own, started; close it.
 
     Args:
-        version: the major version, of VERSIONS.
+        version: the major version, of VERSIONS; None: OTHERS, or the newest.
         password: if given, connections over TCP must know it; else everybody is trusted.
         options: further lines of postgresql.conf.
     """
 
     def __init__(
         self,
-        version: int = 18,
+        version: int | None = None,
         *,
         password: str | None = None,
         encoding: str = "UTF8",
@@ -45,7 +48,9 @@ class PostgresServer(OwnServer):
         self._is_root = os.geteuid() == 0
         self._password = password
         self.port = free_port()
-        self._bin = self._programs(VERSIONS[version]) / "bin"
+        own = self._programs(VERSIONS[version or max(VERSIONS)]) / "bin"
+        self._bin = Path(OTHERS) if OTHERS and version is None else own
+        self._clients = own
         self.data = self._folder.path / "data"
         self._make_cluster(password, encoding)
         settings = {**FAST, "max_connections": "60", "shared_buffers": "16MB", **(options or {})}
@@ -86,7 +91,7 @@ class PostgresServer(OwnServer):
     def sql(self, text: str, database: str = "postgres") -> str:
         """What psql prints of it, one row a line, columns parted by |."""
         return psql(
-            self._bin / "psql",
+            self._clients / "psql",
             f"postgresql://{OWNER}@{quote(str(self._folder.path), safe='')}:{self.port}/{database}",
             text,
         )
@@ -144,7 +149,14 @@ class PostgresServer(OwnServer):
             (self.data / "pg_hba.conf").write_text(hba)
 
     def _is_ready(self) -> bool:
-        command = [str(self._bin / "pg_isready"), "-q", "-h", str(self._folder.path), "-p", str(self.port)]
+        command = [
+            str(self._clients / "pg_isready"),
+            "-q",
+            "-h",
+            str(self._folder.path),
+            "-p",
+            str(self.port),
+        ]
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 

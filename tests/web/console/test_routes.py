@@ -7,6 +7,9 @@ from tests.web.world import Answer, World
 
 NAVIGATION = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none", "Accept": "text/html"}
 DEVICE = "/devices/01a1ff8a-2ec5-7eb4-a538-dda8dbd9fb3f"
+WORKSPACE = "/workspaces/01a1ff8a-2ec5-7eb4-a538-dda8dbd9fb3f"
+PATHS = ("/", "/devices/new", DEVICE, "/models", "/pairing", "/activity", "/workspaces", WORKSPACE)
+OTHER_PATHS = ("/tokens", "/sessions", "/invitation", "/reference")
 
 
 async def opened(world: World, path: str, **headers: str) -> Answer:
@@ -15,9 +18,7 @@ async def opened(world: World, path: str, **headers: str) -> Answer:
     return await world.ask("GET", path, headers={**NAVIGATION, "Cookie": visitor.cookie, **headers})
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/devices/new", DEVICE, "/pairing", "/tokens", "/sessions", "/invitation"]
-)
+@pytest.mark.parametrize("path", [*PATHS, *OTHER_PATHS])
 async def test_a_page_is_html_that_is_held_to_its_policy(path: str) -> None:
     answer = await opened(World(), path)
     assert answer.status == 200

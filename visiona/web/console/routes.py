@@ -32,7 +32,7 @@ def console_routes(settings: WebSettings, callers: Callers) -> Blueprint:
     reader = CredentialReader.from_web(settings)
     home = urlsplit(settings.public_url or "").path.rstrip("/")
 
-    async def page(device_id: str = "") -> Response:
+    async def page(**_: str) -> Response:
         """A page of the console; without a session, the way to sign in."""
         if not await _is_signed_in(callers, reader):
             return _to_sign_in(home)

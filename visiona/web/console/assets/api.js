@@ -5,11 +5,12 @@ import { has, t } from "./text.js";
 
 /** The server said no, or did not say anything (status 0). */
 export class Refused extends Error {
-  constructor(status, code, message, requestId) {
+  constructor(status, code, message, requestId, details = {}) {
     super(message);
     this.status = status;
     this.code = code;
     this.requestId = requestId;
+    this.details = details;
   }
 
   /** For a person, in the person's language where we have words for the code. */
@@ -28,10 +29,34 @@ export function whenSignedOut(listener) {
 
 /** Calls a path of the API and gives `data`; raises Refused, or AbortError when the signal says so. */
 export async function call(method, path, { body, signal } = {}) {
-  const headers = { Accept: "application/json" };
+  const answer = await ask(method, path, { body, signal }, "application/json");
+  if (answer.status === 204) return null;
+  const said = await answer.json().catch(() => null);
+  if (answer.ok && said?.success) return said.data;
+  throw refused(answer, said);
+}
+
+/** The first of the server-sent events that a path answers with; the rest of them is not waited for. */
+export async function firstEvent(method, path, { body, signal } = {}) {
+  const answer = await ask(method, path, { body, signal }, "text/event-stream");
+  if (!answer.ok) throw refused(answer, await answer.json().catch(() => null));
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
+    text += piece.value;
+    const data = /^data: (.*)\n\n/m.exec(text);
+    if (data === null) continue;
+    reader.cancel().catch(() => {});
+    return JSON.parse(data[1]);
+  }
+  throw new Refused(0, "NO_ANSWER", "the server stopped in the middle of its answer", null);
+}
+
+function ask(method, path, { body, signal }, accept) {
+  const headers = { Accept: accept };
   if (method !== "GET") headers["X-Visiona-CSRF"] = "1";
   if (body !== undefined) headers["Content-Type"] = "application/json";
-  const answer = await send(url(path), {
+  return send(url(path), {
     method,
     headers,
     body: body === undefined ? undefined : JSON.stringify(body),
@@ -40,12 +65,6 @@ export async function call(method, path, { body, signal } = {}) {
     cache: "no-store",
     redirect: "error",
   });
-  if (answer.status === 204) return null;
-  const said = await answer.json().catch(() => null);
-  if (answer.ok && said?.success) return said.data;
-  const refused = refusal(answer, said);
-  if (refused.status === 401) onSignedOut();
-  throw refused;
 }
 
 /** The same for what stands in no envelope. */
@@ -53,7 +72,7 @@ export async function getPlain(path, signal) {
   const answer = await send(url(path), { signal, credentials: "same-origin", redirect: "error" });
   const said = await answer.json().catch(() => null);
   if (answer.ok && said) return said;
-  throw refusal(answer, said);
+  throw refusal(answer.status, said);
 }
 
 async function send(address, options) {
@@ -65,10 +84,16 @@ async function send(address, options) {
   }
 }
 
-function refusal(answer, said) {
+function refused(answer, said) {
+  if (answer.status === 401) onSignedOut();
+  return refusal(answer.status, said);
+}
+
+/** What an answer that is no success says. */
+export function refusal(status, said) {
   const error = said?.error ?? {};
-  const code = error.code ?? (answer.status >= 500 ? "INTERNAL_ERROR" : "NO_ANSWER");
-  return new Refused(answer.status, code, error.message ?? `status ${answer.status}`, error.request_id ?? null);
+  const code = error.code ?? (status >= 500 ? "INTERNAL_ERROR" : "NO_ANSWER");
+  return new Refused(status, code, error.message ?? `status ${status}`, error.request_id ?? null, error.details);
 }
 
 export const get = (path, signal) => call("GET", path, { signal });

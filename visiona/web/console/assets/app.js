@@ -1,24 +1,30 @@
 // Where the console begins: the language, who is signed in, the frame around the pages, and which page is shown.
 
+import { chosenWorkspace, chooseWorkspace } from "./access.js";
 import { get, Refused, whenSignedOut } from "./api.js";
 import { h, replace } from "./dom.js";
-import { frame } from "./frame.js";
+import { frame, settingsTabs } from "./frame.js";
 import { onLive, startLive, stopLive } from "./live.js";
 import { announce, problem, startTicker } from "./parts.js";
 import { accessTokens } from "./pages/access_tokens.js";
+import { activity } from "./pages/activity.js";
 import { addDevice } from "./pages/add_device.js";
 import { device } from "./pages/device.js";
 import { devices } from "./pages/devices.js";
+import { models } from "./pages/models.js";
 import { notFound } from "./pages/not_found.js";
 import { pairing } from "./pages/pairing.js";
 import { reference } from "./pages/reference.js";
 import { invitation } from "./pages/invitation.js";
 import { sessions } from "./pages/sessions.js";
 import { signedOut } from "./pages/signed_out.js";
+import { workspace } from "./pages/workspace.js";
+import { workspaces } from "./pages/workspaces.js";
 import { match, pathIn, signInUrl, url } from "./routes.js";
 import { firstLanguage, rememberLanguage, t, useLanguage } from "./text.js";
+import { stopUploads } from "./uploads.js";
 
-const PAGES = { devices, addDevice, device, pairing, tokens: accessTokens, sessions, invitation, reference };
+const PAGES = { devices, addDevice, device, models, pairing, activity, workspaces, workspace, tokens: accessTokens, sessions, invitation, reference };
 
 // Their addresses are relative to the page as it was opened; the address of the page changes while it is used.
 for (const element of document.querySelectorAll("link[href]")) element.href = element.href;
@@ -48,7 +54,8 @@ async function begin() {
 }
 
 function drawFrame() {
-  around = frame(me, { chooseLanguage, signedOut: (elsewhere) => end("chosen", elsewhere) });
+  around = frame(me, { chooseLanguage, choose: look, signedOut: (elsewhere) => end("chosen", elsewhere) });
+  around.showWorkspaces(chosenWorkspace(me));
   replace(place, around.elements);
   onLive((kind, facts) => kind === "state" && around.showLive(facts), new AbortController().signal);
 }
@@ -60,10 +67,10 @@ function show(moveFocus = true) {
   shown = new AbortController();
   const path = pathIn(location.href) ?? "";
   const found = match(path);
-  const context = { signal: shown.signal, id: found?.id, me, go, title: setTitle };
+  const context = { signal: shown.signal, id: found?.id, me, go, title: setTitle, workspace: chosenWorkspace(me), refresh };
   around.choose(found?.page);
   const page = (PAGES[found?.page] ?? notFound)(context);
-  replace(around.main, page);
+  replace(around.main, settingsTabs(found?.page), page);
   if (moveFocus) {
     scrollTo(0, 0);
     around.main.querySelector("h1")?.focus();
@@ -91,6 +98,18 @@ function followLink(event) {
   go(path);
 }
 
+/** Shows what is in one workspace, or for null in all of them. */
+function look(workspace) {
+  chooseWorkspace(workspace);
+  show(false);
+}
+
+/** Asks anew who is signed in: what they may do, and where, has changed. */
+async function refresh() {
+  Object.assign(me, await get("api/auth/me"));
+  around.showWorkspaces(chosenWorkspace(me));
+}
+
 async function chooseLanguage(name) {
   try {
     await useLanguage(name);
@@ -112,6 +131,7 @@ function end(why, elsewhere = null) {
   isOver = true;
   shown.abort();
   stopLive();
+  stopUploads();
   for (const dialog of document.querySelectorAll("dialog")) dialog.remove();
   if (elsewhere !== null) {
     location.assign(elsewhere);

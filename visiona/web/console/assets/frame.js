@@ -1,14 +1,22 @@
 // What stands around every page: the navigation, who is signed in, whether the page is live.
 
+import { workspaceName } from "./access.js";
 import { post } from "./api.js";
-import { h, icon, s } from "./dom.js";
+import { h, icon, replace, s } from "./dom.js";
 import { announce, button, link } from "./parts.js";
 import { to } from "./routes.js";
 import { currentLanguage, LANGUAGES, t } from "./text.js";
 
 const ENTRIES = [
   ["devices", ["devices", "device", "addDevice"]],
+  ["models", ["models"]],
   ["pairing", ["pairing"]],
+  ["activity", ["activity"]],
+  ["settings", ["workspaces", "workspace", "tokens", "sessions", "reference"]],
+];
+
+const TABS = [
+  ["workspaces", ["workspaces", "workspace"]],
   ["tokens", ["tokens"]],
   ["sessions", ["sessions"]],
   ["reference", ["reference"]],
@@ -17,16 +25,17 @@ const ENTRIES = [
 const LOST_MILLISECONDS = 2500; // a reconnection is usually quicker, and then nobody needs to know
 
 /** The frame: `elements` for the page, `main` for what it shows, `choose(page)`, `showLive(state)`. */
-export function frame(me, { chooseLanguage, signedOut }) {
+export function frame(me, { chooseLanguage, choose, signedOut }) {
   const links = new Map();
   const items = ENTRIES.map(([name, pages]) => {
-    const anchor = link(to[name], { class: "entry" }, icon(name), h("span", {}, t(`nav.${name}`)));
+    const anchor = link(to[name] ?? to.workspaces, { class: "entry" }, icon(name), h("span", {}, t(`nav.${name}`)));
     for (const page of pages) links.set(page, anchor);
     return h("li", {}, anchor);
   });
   const main = h("main", { id: "main", tabindex: "-1" });
   const lost = h("p", { class: "lost", role: "status", hidden: true }, t("live.lost"));
-  const account = accountPart(me, { chooseLanguage, signedOut });
+  const workspaces = h("div", {});
+  const account = accountPart(me, workspaces, { chooseLanguage, signedOut });
   const side = h(
     "header",
     { class: "side" },
@@ -40,8 +49,13 @@ export function frame(me, { chooseLanguage, signedOut }) {
     main,
     elements: [h("a", { class: "skip", href: "#main", on: { click: skipTo(main) } }, t("app.skip")), side, main, lost, announcer],
     choose(page) {
+      const tabs = TABS.some(([, pages]) => pages.includes(page));
       for (const anchor of links.values()) anchor.removeAttribute("aria-current");
-      links.get(page)?.setAttribute("aria-current", "page");
+      links.get(page)?.setAttribute("aria-current", tabs ? "true" : "page");
+    },
+    /** Whose things are shown can be chosen by who is in several workspaces. */
+    showWorkspaces(chosen) {
+      replace(workspaces, me.workspaces.length > 1 && workspaceChoice(me, chosen, choose));
     },
     showLive(state) {
       clearTimeout(timer);
@@ -51,7 +65,22 @@ export function frame(me, { chooseLanguage, signedOut }) {
   };
 }
 
-function accountPart(me, { chooseLanguage, signedOut }) {
+/** The pages of the settings, to go from one to the next; null for a page that is none of them. */
+export function settingsTabs(page) {
+  if (!TABS.some(([, pages]) => pages.includes(page))) return null;
+  const items = TABS.map(([name, pages]) => h("li", {}, link(to[name], { class: "tab", "aria-current": pages.includes(page) && "page" }, t(`nav.${name}`))));
+  return h("nav", { class: "tabs", "aria-label": t("nav.settings") }, h("ul", {}, items));
+}
+
+function workspaceChoice(me, chosen, choose) {
+  const all = h("option", { value: "", selected: chosen === null }, t("workspace.all"));
+  const each = me.workspaces.map((one) => h("option", { value: one.id, selected: one.id === chosen }, workspaceName(me, one.id)));
+  const select = h("select", { id: "workspace", "aria-label": t("workspace.choose") }, all, each);
+  select.addEventListener("change", () => choose(select.value || null));
+  return select;
+}
+
+function accountPart(me, workspaces, { chooseLanguage, signedOut }) {
   const options = Object.entries(LANGUAGES).map(([name, own]) =>
     h("option", { value: name, lang: name, selected: name === currentLanguage() }, own),
   );
@@ -69,7 +98,7 @@ function accountPart(me, { chooseLanguage, signedOut }) {
     }
   });
   const person = h("p", { class: "person", title: me.email }, me.name ? h("strong", {}, me.name) : null, h("span", {}, me.email));
-  return h("div", { class: "account", id: "account" }, person, select, leave);
+  return h("div", { class: "account", id: "account" }, person, workspaces, select, leave);
 }
 
 function menuButton(account) {

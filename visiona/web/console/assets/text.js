@@ -91,6 +91,15 @@ export function day(at) {
   return new Intl.DateTimeFormat(language, { dateStyle: "medium" }).format(new Date(at));
 }
 
+const SIZES = ["byte", "kilobyte", "megabyte", "gigabyte"];
+
+/** How much that is, such as "8.4 MB". */
+export function size(bytes) {
+  const power = Math.min(SIZES.length - 1, Math.floor(Math.log10(Math.max(1, bytes)) / 3));
+  const format = { style: "unit", unit: SIZES[power], maximumFractionDigits: power > 1 ? 1 : 0 };
+  return new Intl.NumberFormat(language, format).format(bytes / 1000 ** power);
+}
+
 /** "14:05" */
 export function clock(seconds) {
   const whole = Math.max(0, Math.ceil(seconds));

@@ -7,7 +7,7 @@ import { ago, announce, button, chip, copyable, empty, facts, heading, problem, 
 import { serverUrl } from "../routes.js";
 import { day, t } from "../text.js";
 
-const SCOPES = ["devices:read", "devices:write", "devices:proxy", "pairing", "account"];
+const SCOPES = ["devices:read", "devices:write", "devices:proxy", "pairing", "models:read", "models:write", "workspaces", "audit:read", "account"];
 const USUAL = ["devices:read", "devices:proxy"];
 const DAYS = [7, 30, 90, 365];
 const USUAL_DAYS = 90;

@@ -1,5 +1,6 @@
 // Adding a device: a one-time token as a line to paste, and what becomes of it, step by step.
 
+import { changeable, workspaceName } from "../access.js";
 import { get, post, remove } from "../api.js";
 import { field } from "../dialogs.js";
 import { h, icon, replace, setText } from "../dom.js";
@@ -13,15 +14,22 @@ const STEPS = ["waiting", "redeemed", "connected", "answered"];
 const PROBE_MILLISECONDS = 3000;
 const HINT_MILLISECONDS = 20000;
 
-export function addDevice({ signal, title }) {
+export function addDevice({ signal, title, me, workspace }) {
   title(t("add.title"));
   const body = h("div", { class: "add" });
-  const begin = () => replace(body, askFirst((made, target) => replace(body, offer(made, target, begin, signal)), signal));
+  const begin = () => replace(body, askFirst((made, target) => replace(body, offer(made, target, begin, signal)), signal, workspaceChoice(me, workspace)));
   begin();
   return h("div", {}, link(to.devices, { class: "back" }, icon("back"), t("nav.devices")), heading(t("add.title")), body);
 }
 
-function askFirst(done, signal) {
+/** In which workspace it shall be; nothing where there is no choice. */
+function workspaceChoice(me, chosen) {
+  const mine = changeable(me);
+  if (mine.length < 2) return null;
+  return h("select", { name: "workspace" }, mine.map((one) => h("option", { value: one.id, selected: one.id === chosen }, workspaceName(me, one.id))));
+}
+
+function askFirst(done, signal, workspace) {
   const name = h("input", { name: "name", type: "text", maxlength: "120", autocomplete: "off" });
   const target = h("input", { name: "target", type: "text", inputmode: "url", required: true, value: "http://127.0.0.1:8080", spellcheck: "false", autocapitalize: "off", autocomplete: "off" });
   const trouble = h("div", {});
@@ -32,6 +40,7 @@ function askFirst(done, signal) {
     h("p", {}, t("add.intro")),
     field(t("add.name"), name, t("add.nameHint")),
     field(t("add.target"), target, t("add.targetHint")),
+    workspace && field(t("workspace.one"), workspace),
     trouble,
     h("div", { class: "buttons" }, submit),
   );
@@ -47,7 +56,7 @@ function askFirst(done, signal) {
     submit.disabled = true;
     try {
       const called = name.value.trim();
-      done(await post("api/pairing/token", called ? { name: called } : {}, signal), address);
+      done(await post("api/pairing/token", { name: called || undefined, workspace_id: workspace?.value }, signal), address);
     } catch (error) {
       if (error.name !== "AbortError") replace(trouble, problem(error));
       submit.disabled = false;

@@ -1,5 +1,6 @@
 // One device: its camera, what is in it, what happened to it, and what can be done with it.
 
+import { changeable, mayChange, workspaceName } from "../access.js";
 import { get, patch, post } from "../api.js";
 import { Camera } from "../camera.js";
 import { Detections } from "../detections.js";
@@ -8,8 +9,10 @@ import { h, icon, replace } from "../dom.js";
 import { onLive } from "../live.js";
 import { announce, button, facts, link, problem, waiting } from "../parts.js";
 import { to } from "../routes.js";
-import { acceleratorChip, because, statusChip } from "../status.js";
+import { because, statusChip } from "../status.js";
 import { moment, t, tn } from "../text.js";
+import { Accelerators } from "./device_accelerators.js";
+import { askWhereTo } from "./device_move.js";
 import { notFound } from "./not_found.js";
 import { Timeline } from "./timeline.js";
 
@@ -33,6 +36,7 @@ export function device(context) {
 
   function gone() {
     parts?.over.abort();
+    parts = null; // one that was moved comes back at once, to who sees it there too
     replace(page, notFound(context));
   }
 
@@ -66,23 +70,25 @@ class Parts {
     this.name = h("h1", { tabindex: "-1" });
     this.status = h("div", { class: "status-line" });
     this.tags = h("ul", { class: "tags", "aria-label": t("device.tags") });
-    this.accelerators = h("div", {});
+    this.accelerators = new Accelerators({ ...context, signal: over.signal });
     this.about = h("div", {});
     const detections = new Detections(first.id);
     this.camera = new Camera(first, over.signal, detections);
     this.timeline = new Timeline(first.id, over.signal);
+    const mine = mayChange(context.me, first.workspace_id);
+    const move = button(t("device.move"), { on: { click: () => askWhereTo({ ...context, path: to.device(first.id) }, this.item, this.over) } });
     const edit = button(t("device.edit"), { sign: "edit", on: { click: () => this.edit() } });
     const unpair = button(t("device.unpair"), { kind: "danger-quiet", sign: "unpair", on: { click: () => this.unpair() } });
     this.camera.element.append(detections.words);
     this.elements = [
-      h("div", { class: "heading" }, this.name, h("div", { class: "actions" }, edit, unpair)),
+      h("div", { class: "heading" }, this.name, mine && h("div", { class: "actions" }, edit, changeable(context.me).length > 1 && move, unpair)),
       this.status,
       this.tags,
       h(
         "div",
         { class: "device-page" },
         this.camera.element,
-        h("div", { class: "beside" }, panel("accelerators", t("device.accelerators"), this.accelerators), panel("about", t("device.about"), this.about)),
+        h("div", { class: "beside" }, panel("accelerators", t("device.accelerators"), this.accelerators.element), panel("about", t("device.about"), this.about)),
         this.timeline.element,
       ),
     ];
@@ -97,8 +103,8 @@ class Parts {
     replace(this.status, statusChip(item), h("p", { class: "because" }, because(item)));
     replace(this.tags, item.tags.map((tag) => h("li", {}, tag)));
     this.tags.hidden = item.tags.length === 0;
-    replace(this.accelerators, acceleratorList(item));
-    replace(this.about, aboutList(item));
+    this.accelerators.show(item);
+    replace(this.about, aboutList(item, this.context.me));
     this.camera.setOnline(item.tunnel_online);
   }
 
@@ -140,24 +146,9 @@ function panel(id, title, ...content) {
   return h("section", { class: "panel", "aria-labelledby": `${id}-title` }, h("h2", { id: `${id}-title` }, title), content);
 }
 
-function acceleratorList(item) {
-  if (item.accelerators.length === 0) return h("p", { class: "quiet" }, t("device.noAccelerators"));
-  return h(
-    "ul",
-    { class: "accelerators" },
-    item.accelerators.map((one) =>
-      h(
-        "li",
-        {},
-        h("div", { class: "row-head" }, icon("chip"), h("strong", {}, one.name || one.chip), acceleratorChip(one.status)),
-        facts([[t("device.chip"), one.chip], [t("device.firmware"), one.firmware_version], [t("device.port"), one.port], [t("device.model"), one.model]], "facts inline"),
-      ),
-    ),
-  );
-}
-
-function aboutList(item) {
+function aboutList(item, me) {
   return facts([
+    [t("workspace.one"), me.workspaces.length > 1 ? workspaceName(me, item.workspace_id) : null],
     [t("device.type"), item.device_type],
     [t("device.serial"), item.serial_number],
     [t("device.agent"), item.agent_version],

@@ -11,7 +11,7 @@ import { t, tn } from "../text.js";
 
 const SEARCH_FROM = 9; // fewer are seen at a glance
 
-export function devices({ signal, title, go }) {
+export function devices({ signal, title, workspace }) {
   title(t("nav.devices"));
   const known = new Map();
   const cards = new Map();
@@ -21,11 +21,13 @@ export function devices({ signal, title, go }) {
   const body = h("div", {}, waiting(3, "card"));
   const head = heading(t("nav.devices"), link(to.addDevice, { class: "button primary" }, t("devices.add")));
 
+  const isShown = (item) => workspace === null || item.workspace_id === workspace;
+
   async function load() {
     try {
       const found = await get("api/devices", signal);
       known.clear();
-      for (const item of found) known.set(item.id, item);
+      for (const item of found.filter(isShown)) known.set(item.id, item);
       draw();
     } catch (error) {
       if (error.name !== "AbortError" && known.size === 0) replace(body, problem(error, load));
@@ -34,7 +36,9 @@ export function devices({ signal, title, go }) {
 
   async function reload(id) {
     try {
-      known.set(id, await get(`api/devices/${id}`, signal));
+      const item = await get(`api/devices/${id}`, signal);
+      if (!isShown(item)) return forget(id);
+      known.set(id, item);
       draw();
     } catch (error) {
       if (error.status === 404) forget(id);

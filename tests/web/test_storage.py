@@ -279,7 +279,7 @@ async def test_m05_a_file_of_a_model_that_was_deleted_meanwhile_is_not_kept() ->
 
 async def test_m04_507_and_everything_else_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     async with rig() as on:
-        monkeypatch.setattr(on.world.models.files._folder, "_reserve_bytes", 2**60)  # type: ignore[attr-defined]
+        monkeypatch.setattr(on.world.models.files._folder, "reserve_bytes", 2**60)  # type: ignore[attr-defined]
         refused = await on.put()
         assert (refused.status, refused.error["code"]) == (507, "STORAGE_FULL")
         listed = await on.ada.ask("GET", "/api/models")

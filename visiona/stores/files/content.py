@@ -14,6 +14,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import stat
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -85,15 +86,23 @@ class ContentFolder:
         """Gives a file that has come whole its place."""
         blob, target = self.blob(ref.sha256), self.object(ref)
         blob.parent.mkdir(mode=0o700, exist_ok=True)
+        if not _is_file_of(part, ref.size):
+            raise OSError(errno.EIO, "the file is not as it was written")
         while True:
             with contextlib.suppress(FileExistsError):
                 os.link(part, blob)
+            if not _is_file_of(blob, ref.size):
+                # Damaged since, or none of ours: what has just been judged takes its place.
+                _unlinked(blob)
+                continue
             try:
                 with contextlib.suppress(FileExistsError):
                     os.link(blob, target)
             except FileNotFoundError:
                 continue  # the last one who referred to it has just deleted it
-            break
+            if _is_file_of(target, ref.size):
+                break
+            _unlinked(target)
         part.unlink(missing_ok=True)
         for folder in (blob.parent, blob.parent.parent, target.parent):
             _sync_folder(folder)
@@ -124,13 +133,13 @@ class Part:
         self._descriptor = _locked(self._path)
         self._is_over = False
         try:
-            with _translated():
+            with translated():
                 self.offset = self._begun(afresh=afresh)
                 self._digest = folder.take_digest(ref.key, self.offset) or self._digest_of(self.offset)
             self._room_checked_at = self.offset
             self._need_room()
         except BaseException:
-            self.close()
+            os.close(self._descriptor)
             raise
 
     def write(self, data: bytes) -> None:
@@ -142,7 +151,7 @@ class Part:
             self._need_room()
         view = memoryview(data)
         try:
-            with _translated():
+            with translated():
                 while view:
                     view = view[os.write(self._descriptor, view) :]
         except NoRoom:
@@ -160,7 +169,7 @@ class Part:
             self.abort()
             raise WrongContent("the digest of what came is not the one that was announced", about="sha256")
         try:
-            with _translated():
+            with translated():
                 os.fsync(self._descriptor)
                 if place is not None:
                     place(self._path)
@@ -168,6 +177,8 @@ class Part:
                     self._folder.place(self._ref, self._path)
         except NoRoom:
             self.abort()
+            # It may have got as far as there, and is nobody's.
+            self._folder.drop_blob(self._folder.blob(self._ref.sha256))
             raise
         self._is_over = True
 
@@ -210,7 +221,7 @@ class Part:
 
 def open_for_reading(path: Path, size: int) -> int | None:
     """The descriptor of a file of that size; None if it is not there."""
-    with _translated():
+    with translated():
         try:
             descriptor = os.open(path, os.O_RDONLY | _FLAGS)
         except FileNotFoundError:
@@ -223,13 +234,13 @@ def open_for_reading(path: Path, size: int) -> int | None:
 
 def read_at(descriptor: int, length: int, offset: int) -> bytes:
     """A piece of a file."""
-    with _translated():
+    with translated():
         return os.pread(descriptor, length, offset)
 
 
 def _locked(path: Path) -> int:
     while True:
-        with _translated():
+        with translated():
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _FLAGS, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -239,6 +250,9 @@ def _locked(path: Path) -> int:
         except BlockingIOError:
             os.close(descriptor)
             raise UploadBusy("this file is being brought already") from None
+        except BaseException:
+            os.close(descriptor)
+            raise
         os.close(descriptor)
 
 
@@ -247,6 +261,15 @@ def _is_at(descriptor: int, path: Path) -> bool:
         return os.path.samestat(os.fstat(descriptor), path.lstat())
     except FileNotFoundError:
         return False
+
+
+def _is_file_of(path: Path, size: int) -> bool:
+    """Whether a file of that size is there, itself and no link to somewhere else."""
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return False
+    return stat.S_ISREG(status.st_mode) and status.st_size == size
 
 
 def _unlinked(path: Path) -> bool:
@@ -266,8 +289,8 @@ def _sync_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _translated() -> Iterator[None]:
-    """What the operating system refuses, in our words."""
+def translated() -> Iterator[None]:
+    """What the operating system refuses, in our words; its own would name a place."""
     try:
         yield
     except OSError as error:

@@ -11,7 +11,7 @@ from typing import TypeVar
 import trio
 
 from visiona.stores.files import aside, sweeping
-from visiona.stores.files.content import ContentFolder, Part, open_for_reading, read_at
+from visiona.stores.files.content import ContentFolder, Part, open_for_reading, read_at, translated
 from visiona.stores.files.interfaces import PIECE_BYTES, File, FileRef, Known, Upload
 
 T = TypeVar("T")
@@ -79,7 +79,15 @@ class FolderFiles:
         return count
 
     async def _run(self, work: Callable[[], T]) -> T:
-        return await trio.to_thread.run_sync(work, limiter=self._limiter)
+        return await _in_thread(work, self._limiter)
+
+
+async def _in_thread(work: Callable[[], T], limiter: trio.CapacityLimiter) -> T:
+    def run() -> T:
+        with translated():
+            return work()
+
+    return await trio.to_thread.run_sync(run, limiter=limiter)
 
 
 class _FolderUpload:
@@ -91,13 +99,13 @@ class _FolderUpload:
         return self._part.offset
 
     async def write(self, data: bytes) -> None:
-        await trio.to_thread.run_sync(self._part.write, data, limiter=self._limiter)
+        await _in_thread(partial(self._part.write, data), self._limiter)
 
     async def commit(self) -> None:
-        await trio.to_thread.run_sync(self._part.commit, limiter=self._limiter)
+        await _in_thread(self._part.commit, self._limiter)
 
     async def abort(self) -> None:
-        await trio.to_thread.run_sync(self._part.abort, limiter=self._limiter)
+        await _in_thread(self._part.abort, self._limiter)
 
 
 class _FolderFile:

@@ -1,6 +1,8 @@
 """Removing from the content-addressed folder what nobody refers to. Blocking, piece by piece."""
 
+import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -28,10 +30,25 @@ def drop_objects(folder: ContentFolder, keys: list[str]) -> int:
 
 def drop_incoming(folder: ContentFolder, older_than: float) -> int:
     """Removes what came of files that nobody went on to bring."""
-    old = list(_old(folder.root / "incoming", older_than))
-    for path in old:
-        path.unlink(missing_ok=True)
-    return len(old)
+    return sum(_dropped(path, older_than) for path in list(_old(folder.root / "incoming", older_than)))
+
+
+def _dropped(path: Path, older_than: float) -> bool:
+    """Under the lock of who writes to it: somebody may go on with it at this very moment."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        is_old = _touched_at(os.fstat(descriptor)) < older_than
+        if is_old:
+            path.unlink(missing_ok=True)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+    return is_old
 
 
 def drop_blobs(folder: ContentFolder, older_than: float) -> int:
@@ -47,9 +64,14 @@ def _old(folder: Path, older_than: float) -> Iterator[Path]:
     with os.scandir(folder) as entries:
         for entry in entries:
             try:
-                # The change of its links counts too, not that of its content alone.
                 status = entry.stat(follow_symlinks=False)
             except FileNotFoundError:
                 continue
-            if max(status.st_ctime, status.st_mtime) < older_than:
+            # Whatever else lies there is none of ours.
+            if stat.S_ISREG(status.st_mode) and _touched_at(status) < older_than:
                 yield Path(entry.path)
+
+
+def _touched_at(status: os.stat_result) -> float:
+    # The change of its links counts too, not that of its content alone.
+    return max(status.st_ctime, status.st_mtime)

@@ -1,5 +1,5 @@
 import pytest
-from visiona.agent.addresses import Address, AddressInvalid, parse_target
+from visiona.agent.addresses import Address, AddressInvalid, parse_target, websocket_url
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,8 @@ def test_a_target_is_plain_http_on_a_host_and_a_port(text: str) -> None:
     with pytest.raises(AddressInvalid):
         parse_target(text)
     assert parse_target("http://127.0.0.1:3721").authority == "127.0.0.1:3721"
+
+
+def test_a_relay_is_shown_as_it_is_configured() -> None:
+    assert websocket_url(Address.parse("ws://h:1", "relay")) == "ws://h:1"
+    assert websocket_url(Address.parse("https://http.example/a", "relay")) == "wss://http.example/a"

@@ -2,11 +2,12 @@ import json
 import socket
 import ssl
 from functools import partial
+from pathlib import Path
 
 import pytest
 import trio
 from visiona.agent.addresses import Address
-from visiona.agent.post import MAX_ANSWER_BYTES, Answer, PostFailed, post_json
+from visiona.agent.post import MAX_ANSWER_BYTES, Answer, PostFailed, post_json, tls_context
 
 
 async def posted(answer: bytes, *, path: str = "") -> tuple[Answer, bytes]:
@@ -111,3 +112,13 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused_with_a_sentence(
             await post_json(address, "/", {}, context=ssl.create_default_context())
         nursery.cancel_scope.cancel()
     assert "WRONG_VERSION_NUMBER" in str(failed.value).upper()
+
+
+@pytest.mark.parametrize(("text", "why"), [(None, "No such file"), ("hello", "no certificates")])
+def test_authorities_that_cannot_be_used_are_named(tmp_path: Path, text: str | None, why: str) -> None:
+    file = tmp_path / "ca.pem"
+    if text is not None:
+        file.write_text(text, encoding="utf-8")
+    with pytest.raises(OSError, match=why) as caught:
+        tls_context(str(file))
+    assert caught.value.filename == str(file)

@@ -67,7 +67,8 @@ def test_m03_what_broke_off_goes_on(visiona: Run, file: Path, state_dir: Path) -
         (("push", "{empty}", "--chip", "KL720", *ADA), 1, "is empty"),
         (("list", "--user", "eve@example.com"), 4, "[NOT_FOUND]"),
         (("list", "--server", "http://127.0.0.1:9", "--token-file", "{file}.none"), 1, "No such file"),
-        (("list", "--server", "http://127.0.0.1:9", "--token-file", "{token}"), 1, "[UNREACHABLE]"),
+        (("list", "--server", "http://127.0.0.1:9", "--token-file", "{token}"), 1, "cannot be reached"),
+        (("list", "--server", "ftp://127.0.0.1", "--token-file", "{token}"), 2, "http:// or https://"),
     ],
 )
 def test_a_mistake_is_one_sentence(

@@ -58,6 +58,11 @@ class Address:
         return f"{'https' if self.secure else 'http'}://{self.authority}{self.path}"
 
 
+def websocket_url(relay: Address) -> str:
+    """As a relay's address is written everywhere else: `ws://…`, `wss://…`."""
+    return f"ws{str(relay).removeprefix('http')}"
+
+
 def parse_target(text: str) -> Address:
     """The local service: plain HTTP on a host and a port, nothing more. Raises AddressInvalid."""
     target = Address.parse(text, "target")

@@ -3,6 +3,7 @@
 One connection, one request, no redirects: a redirect would carry the pairing token to where nobody said.
 """
 
+import errno
 import json
 import ssl
 from collections.abc import Mapping
@@ -39,8 +40,17 @@ class Answer:
 
 
 def tls_context(ca_file: str = "") -> ssl.SSLContext:
-    """Verifies certificates, always; against the authorities of a file, or the system's. Raises OSError."""
-    return ssl.create_default_context(cafile=ca_file or None)
+    """Verifies certificates, always; against the authorities of a file, or the system's.
+
+    Raises:
+        OSError: the file cannot be used; with its name.
+    """
+    try:
+        return ssl.create_default_context(cafile=ca_file or None)
+    except ssl.SSLError as error:
+        raise OSError(errno.EINVAL, "no certificates in it that can be read (PEM)", ca_file) from error
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, ca_file) from error
 
 
 async def open_connection(address: Address, context: ssl.SSLContext | None) -> trio.abc.Stream:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import trio
 
-from visiona.agent.addresses import Address, AddressInvalid, parse_target
+from visiona.agent.addresses import Address, AddressInvalid, parse_target, websocket_url
 from visiona.agent.connect import connect_to
 from visiona.agent.credential import Credential, CredentialInvalid
 from visiona.agent.forward import Forwarder
@@ -157,7 +157,7 @@ async def _run(credential: Credential, relay: Address, target: Address, state_di
         connect_to(relay, credential, settings, AGENT_VERSION),
         Forwarder(target, settings),
         tell=tell,
-        relay=str(relay),
+        relay=websocket_url(relay),
         target=str(target),
     )
     async with trio.open_nursery() as nursery:

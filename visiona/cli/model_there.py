@@ -37,8 +37,11 @@ async def there(server: str, token_file: Path) -> AsyncIterator["RemoteShelf"]:
     """Opens a client.
 
     Raises:
+        CommandError: no such address can be.
         OSError: the token's file cannot be read.
     """
+    if not server.startswith(("http://", "https://")):
+        raise CommandError("--server must start with http:// or https://", code="USAGE", exit_code=Exit.USAGE)
     token = (await trio.Path(token_file).read_text(encoding="utf-8")).strip()
     base = server.rstrip("/")
     async with (
@@ -93,8 +96,9 @@ class RemoteShelf:
         try:
             answer = await self._api.request(method, path, json=body)
         except httpx.HTTPError as error:
+            why = f": {error}" if str(error) else ""
             raise CommandError(
-                f"the server at {self._api.base_url} cannot be asked ({type(error).__name__})",
+                f"the server at {self._api.base_url} cannot be reached{why}; check --server, and that it runs",
                 code="UNREACHABLE",
             ) from error
         if answer.is_success:

@@ -20,7 +20,7 @@ class Look(NamedTuple):
 
 
 class Idle:
-    """Looks again and again while the block runs. That the server's own work delays nobody is judged by the mixed load."""
+    """Looks again and again while the block runs. How much the server's own work delays others the mixed load measures."""
 
     def __init__(self, web: str) -> None:
         self._caller = Caller(web, None)

@@ -17,6 +17,8 @@ import trio.testing
 from visiona.stores import asyncio_guest
 from visiona.stores.asyncio_guest import SLICE_SECONDS, AsyncioGuest, open_guest
 
+from tests.support.lateness import Lateness
+
 word = contextvars.ContextVar("word", default="nothing")
 
 
@@ -388,18 +390,19 @@ async def test_an_operation_that_was_cancelled_by_somebody_else_is_a_bug(guest: 
 
 async def test_128_operations_that_are_cancelled_at_once_end_within_a_few_turns(guest: AsyncioGuest) -> None:
     sleepers = [Sleeper() for _ in range(128)]
-    async with trio.open_nursery() as nursery:
-        for sleeper in sleepers:
-            nursery.start_soon(guest.run, sleeper)
-        for sleeper in sleepers:
-            await sleeper.started.wait()
-        turns, began = guest.turn_count, time.perf_counter()
-        nursery.cancel_scope.cancel()
-    took = time.perf_counter() - began
+    with Lateness() as lateness:
+        async with trio.open_nursery() as nursery:
+            for sleeper in sleepers:
+                nursery.start_soon(guest.run, sleeper)
+            for sleeper in sleepers:
+                await sleeper.started.wait()
+            turns, began = guest.turn_count, time.perf_counter()
+            nursery.cancel_scope.cancel()
+        took = time.perf_counter() - began
     assert all(sleeper.has_cleaned_up for sleeper in sleepers)
     # Each cleans up for three milliseconds; one after the other they would take 384 turns and as many milliseconds.
     assert guest.turn_count - turns < 60
-    assert took < 0.3
+    assert took - lateness.seconds < 0.3
 
 
 async def test_an_operation_that_outlives_the_guest_is_told() -> None:

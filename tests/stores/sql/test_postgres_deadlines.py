@@ -6,6 +6,7 @@ import pytest
 from visiona.stores.errors import StoreConflict, StoreUnavailable
 
 from tests.support.asyncio_tests import on_asyncio, until
+from tests.support.lateness import within
 from tests.support.nouns import a_user
 from tests.support.postgres_engines import (
     EngineUnderTest,
@@ -24,10 +25,8 @@ async def test_what_is_not_worth_waiting_is_left_when_somebody_holds_the_row(
     await on.engine.write(lambda tx: tx.users.add(a_user()))
     async with another_way(url) as other:
         await other.execute("BEGIN; UPDATE users SET name = 'held'")
-        began = time.monotonic()
-        with pytest.raises(StoreUnavailable, match="others are writing"):
+        with within(1.0), pytest.raises(StoreUnavailable, match="others are writing"):
             await on.write(lambda tx: tx.execute("UPDATE users SET name = 'x'"), waits=False)
-        assert time.monotonic() - began < 1.0
         waiting = asyncio.create_task(on.write(lambda tx: tx.execute("UPDATE users SET name = 'y'")))
         await until(lambda: on.engine.pool.lent_count == 1)
         await other.execute("ROLLBACK")
@@ -44,9 +43,9 @@ async def test_s01_a_lock_or_a_slow_question_ends_at_the_deadline_and_on_the_ser
         await other.execute("BEGIN; UPDATE users SET name = 'held'")
         for text in ("UPDATE users SET name = 'x'", "SELECT pg_sleep(60)"):
             began = time.monotonic()
-            with pytest.raises(StoreUnavailable, match="took too long"):
+            with within(1.0), pytest.raises(StoreUnavailable, match="took too long"):
                 await on.write(lambda tx, text=text: tx.fetch_one(text))
-            assert 0.25 < time.monotonic() - began < 1.0
+            assert time.monotonic() - began > 0.25
         # What we no longer wait for the server gives up half a second later, by itself.
         await other.execute("ROLLBACK")
         await nothing_runs(other)
@@ -73,7 +72,7 @@ async def test_s01_a_pool_in_full_use_is_waited_for_until_the_deadline(
         answers = await asyncio.gather(*slower, return_exceptions=True)
         assert {type(answer) for answer in answers} == {StoreUnavailable}
         # Nothing was heard for so long that the server is asked whether it is there at all. It is.
-        async with asyncio.timeout(0.4):
+        with within(0.4):
             while True:
                 with contextlib.suppress(StoreUnavailable):
                     assert await on.emails() == []

@@ -11,6 +11,9 @@ from functools import partial
 import trio
 
 from visiona.config import Settings
+from visiona.integrations.mail.outbox import Outbox
+from visiona.integrations.mail.settings import MailSettings
+from visiona.integrations.mail.smtp import MailServer
 from visiona.ops.figures import sources
 from visiona.ops.health import HealthBoard, check_forever
 from visiona.ops.internal import serve_internal
@@ -25,6 +28,7 @@ from visiona.relay.listener import Relay
 from visiona.relay.model_loads import Loads
 from visiona.relay.registry import Registry
 from visiona.services.clock import now
+from visiona.services.minting import mint_id
 from visiona.services.models import Quota
 from visiona.services.refusals import Refusals
 from visiona.stores.files.interfaces import FileStore
@@ -43,6 +47,7 @@ from visiona.web.idp.addresses import first_admin_url
 from visiona.web.idp.loopback import builtin_transport
 from visiona.web.idp.opening import open_provider
 from visiona.web.idp.routes import provider_routes
+from visiona.web.invitation_mail import InvitationMail
 from visiona.web.live_feed import LiveFeed
 from visiona.web.proxy import Proxy
 from visiona.web.proxy_access import Access
@@ -161,8 +166,11 @@ async def _serve(
                 stores,
                 files,
                 registry,
+                holder=mint_id(now()),
                 ask=inventory.ask,
                 return_seconds=settings.relay.load_return_seconds,
+                is_alone=not settings.stores.is_postgres,
+                is_kept=not settings.stores.is_memory,
             )
             registry.watchers.append(loads.watch)
             await background.start(loads.run)
@@ -188,6 +196,9 @@ async def _serve(
                 models=models,
                 loads=loads,
                 snapshots=Snapshots(registry, cameras, sweeper),
+                invitation_mail=InvitationMail(
+                    await _outbox(settings.mail, background), stores.rates, enabled=settings.web.rate_limits
+                ),
                 relay_url=relay_url,
                 base_url=lambda: place.base,
                 settle=access.settle,
@@ -250,6 +261,14 @@ async def _serve(
             registry.say_goodbye()
             connections.cancel_scope.deadline = trio.current_time() + settings.relay.goodbye_seconds
         background.cancel_scope.cancel()
+
+
+async def _outbox(settings: MailSettings, background: trio.Nursery) -> Outbox | None:
+    if not settings.is_on:
+        return None
+    outbox = Outbox(MailServer(settings).deliver)
+    await background.start(outbox.run)
+    return outbox
 
 
 def _models(settings: Settings, files: FileStore, key: bytes) -> ModelParts:

@@ -1,126 +1,21 @@
 """Loads over real tunnels to units that behave, old ones, and ones that lie."""
 
-import hashlib
-import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
-from visiona.domain.audit import EVERY_ENTRY
 from visiona.domain.causes import Cause
 from visiona.domain.errors import Conflict, DeviceOffline, NotFound, ServerStopping, TooMany
-from visiona.domain.ids import LoadId
-from visiona.domain.loads import Fault, Load, LoadState
-from visiona.domain.models import Model, ModelStatus
-from visiona.relay.model_loads import MAX_WAITING_PER_DEVICE, Loads
-from visiona.relay.running_load import RunningLoad
-from visiona.services.audit import list_audit
-from visiona.services.load_model import Plan, plan_load
+from visiona.domain.loads import MAX_LIVE_PER_DEVICE, Fault, LoadState
+from visiona.services.devices import unpair
+from visiona.services.kept_loads import loads_of_device
 from visiona.services.model_files import delete_model, file_of
-from visiona.stores.files.folder import FolderFiles
-from visiona.stores.interfaces import Stores, Tx
-from visiona.tunnel.session import Tunnel
 
-from tests.support.nouns import NOW, Home, a_home
-from tests.support.relays import Paired, Running, an_agent, pair, running, until
+from tests.support.load_bench import CONTENT, FLASH, SHA256, UPLOAD, bench, ended, in_state
+from tests.support.nouns import NOW
+from tests.support.relays import until
 from tests.support.scripted_unit import KL720, ScriptedUnit
-
-FLASH = ("POST", "/api/devices/kl720-0/flash")
-UPLOAD = ("POST", "/api/models/upload")
-CONTENT = os.urandom(300_000)
-SHA256 = hashlib.sha256(CONTENT).hexdigest()
-
-
-@dataclass
-class Bench:
-    """A relay, a device with a scripted unit, a model and the loads."""
-
-    relay: Running
-    home: Home
-    paired: Paired
-    model: Model
-    files: FolderFiles
-    loads: Loads
-    unit: ScriptedUnit
-    nursery: trio.Nursery
-
-    async def plan(self, model: Model | None = None, accelerator: str | None = None) -> Plan:
-        model_id = (model or self.model).id
-        return await plan_load(
-            self.relay.stores, self.home.actor, model_id, self.paired.device.id, accelerator, NOW
-        )
-
-    async def begin(self, model: Model | None = None) -> RunningLoad:
-        return self.loads.begin(await self.plan(model))
-
-    async def to_the_end(self) -> Load:
-        return await ended(await self.begin())
-
-    async def another_model(self) -> Model:
-        made = replace(self.home.model(chips=("KL720",)), version="2", status=ModelStatus.READY)
-        await on_record(self.relay.stores, made)
-        return made
-
-    @asynccontextmanager
-    async def connected(self) -> AsyncIterator[Tunnel]:
-        async with an_agent(self.relay, self.paired.token) as agent, trio.open_nursery() as nursery:
-            nursery.start_soon(self.unit.serve, agent)
-            await until(lambda: self.relay.registry.online(self.paired.device.id))
-            yield agent
-            nursery.cancel_scope.cancel()
-
-    async def deeds(self) -> list[tuple[str, str]]:
-        page = await list_audit(self.relay.stores, None, EVERY_ENTRY, limit=50)
-        return [(one.deed, one.outcome) for one in page.items if one.deed.startswith("model_load")]
-
-
-async def ended(load: RunningLoad) -> Load:
-    with trio.fail_after(10):
-        await load.wait_over()
-    return load.now
-
-
-async def in_state(load: RunningLoad, state: LoadState) -> None:
-    await until(lambda: load.now.state is state)
-
-
-async def on_record(stores: Stores, model: Model) -> None:
-    async def add(tx: Tx) -> None:
-        await tx.models.upsert(model)
-
-    await stores.write(add)
-
-
-@asynccontextmanager
-async def bench(folder: Path, unit: ScriptedUnit | None = None, **more: Any) -> AsyncIterator[Bench]:
-    async with running() as relay:
-        home = await a_home(relay.stores)
-        paired = await pair(relay.stores, home)
-        files = FolderFiles(folder / "files", reserve_bytes=0)
-        model = replace(
-            home.model(chips=("KL720",)), status=ModelStatus.READY, file_size=len(CONTENT), sha256=SHA256
-        )
-        model = replace(model, faa_object_key="model-0123456789")
-        await on_record(relay.stores, model)
-        async with files.open_upload(file_of(model)) as upload:
-            await upload.write(CONTENT)
-            await upload.commit()
-        loads = Loads(relay.stores, files, relay.registry, **more)
-        relay.registry.watchers.append(loads.watch)
-        async with trio.open_nursery() as nursery:
-            await nursery.start(loads.run)
-            one = Bench(relay, home, paired, model, files, loads, unit or ScriptedUnit(), nursery)
-            answered = trio.Event()
-            relay.relay.inventory.watchers.append(lambda _: answered.set())
-            async with one.connected():
-                # It is asked when it comes up; what it says is kept a moment after.
-                await answered.wait()
-                yield one
-            nursery.cancel_scope.cancel()
 
 
 async def test_a_unit_that_knows_no_ranges_gets_the_file_as_a_form(tmp_path: Path) -> None:
@@ -220,17 +115,18 @@ async def test_the_same_load_is_joined_and_another_is_a_conflict(tmp_path: Path)
         assert refused.value.details["load_id"] == load.now.id
         one.unit.hold[UPLOAD].set()
         assert (await ended(load)).state is LoadState.ACTIVE
-        assert [kept.state for kept in one.loads.of_device(one.paired.device.id)] == [LoadState.ACTIVE]
+        kept = await loads_of_device(one.relay.stores, one.home.actor, one.paired.device.id)
+        assert [load.state for load in kept] == [LoadState.ACTIVE]
 
 
 async def test_one_load_at_a_time_for_a_device_and_few_wait(tmp_path: Path) -> None:
-    names = [f"kl720-{number}" for number in range(MAX_WAITING_PER_DEVICE + 1)]
+    names = [f"kl720-{number}" for number in range(MAX_LIVE_PER_DEVICE + 1)]
     unit = ScriptedUnit(accelerators=[KL720 | {"id": name} for name in names])
     unit.hold[UPLOAD] = trio.Event()
     async with bench(tmp_path, unit) as one:
-        loads = [one.loads.begin(await one.plan(accelerator=name)) for name in names[:-1]]
+        loads = [await one.begin(accelerator=name) for name in names[:-1]]
         with pytest.raises(TooMany):
-            one.loads.begin(await one.plan(accelerator=names[-1]))
+            await one.begin(accelerator=names[-1])
         await in_state(loads[0], LoadState.PUSHING)
         assert {load.now.state for load in loads[1:]} == {LoadState.QUEUED}
         unit.hold[UPLOAD].set()
@@ -245,15 +141,15 @@ async def test_a_load_is_cancelled_but_not_while_the_accelerator_is_written(tmp_
         one.unit.hold = {UPLOAD: trio.Event(), FLASH: trio.Event()}
         load = await one.begin()
         await in_state(load, LoadState.PUSHING)
-        await one.loads.cancel(load)
+        await one.loads.cancel(one.paired.device.id, load.now.id)
         assert (load.now.state, load.now.fault) == (LoadState.FAILED, Fault.CANCELLED)
         with pytest.raises(Conflict):
-            await one.loads.cancel(load)
+            await one.loads.cancel(one.paired.device.id, load.now.id)
         one.unit.hold[UPLOAD].set()
         again = await one.begin()
         await in_state(again, LoadState.FLASHING)
         with pytest.raises(Conflict):
-            await one.loads.cancel(again)
+            await one.loads.cancel(one.paired.device.id, again.now.id)
         one.unit.hold[FLASH].set()
         assert (await ended(again)).state is LoadState.ACTIVE
         assert ("model_load_cancelled", "ok") in await one.deeds()
@@ -273,9 +169,8 @@ async def test_m05_a_model_that_is_deleted_while_it_is_loaded_is_loaded_to_the_e
 
 async def test_m05_a_file_that_is_gone_before_its_turn_is_a_failure(tmp_path: Path) -> None:
     async with bench(tmp_path) as one:
-        plan = await one.plan()
         await one.files.delete(file_of(one.model))
-        load = await ended(one.loads.begin(plan))
+        load = await ended(await one.begin())
         assert (load.state, load.fault) == (LoadState.FAILED, Fault.FILE_GONE)
 
 
@@ -284,6 +179,7 @@ async def test_a_device_that_is_unpaired_ends_its_loads_at_once(tmp_path: Path) 
         one.unit.hold[UPLOAD] = trio.Event()
         load = await one.begin()
         await in_state(load, LoadState.PUSHING)
+        await unpair(one.relay.stores, one.home.actor, one.paired.device.id, NOW)
         one.relay.registry.cut_device(one.paired.device.id, Cause.DEVICE_DELETED)
         now = await ended(load)
         assert (now.state, now.fault) == (LoadState.FAILED, Fault.REVOKED)
@@ -301,7 +197,7 @@ async def test_a_device_that_does_not_come_back_is_not_waited_for_for_ever(tmp_p
         assert (now.state, now.fault) == (LoadState.FAILED, Fault.DEVICE_OFFLINE)
         plan = await one.plan()
         with pytest.raises(DeviceOffline):
-            one.loads.begin(plan)
+            await one.loads.begin(plan)
 
 
 async def test_a_load_goes_on_when_the_device_is_back_and_flashes_once_more(tmp_path: Path) -> None:
@@ -320,14 +216,51 @@ async def test_a_load_goes_on_when_the_device_is_back_and_flashes_once_more(tmp_
         assert one.unit.asked.count(FLASH) == 2
 
 
-async def test_a_server_that_stops_ends_loads_and_takes_no_more(tmp_path: Path) -> None:
+async def test_a_server_that_stops_lets_go_of_loads_and_takes_no_more(tmp_path: Path) -> None:
     async with bench(tmp_path) as one:
         one.unit.hold[UPLOAD] = trio.Event()
         load = await one.begin()
         await in_state(load, LoadState.PUSHING)
         one.loads.close()
-        assert (await ended(load)).fault is Fault.SERVER_STOPPING
+        assert (await ended(load)).state is LoadState.PUSHING
+        await until(lambda: one.loads.running(load.now.id) is None)
+        # Whoever comes next need not wait.
+        free = await one.relay.stores.read(lambda tx: tx.model_loads.free(one.now(), 10))
+        assert [kept.load.id for kept in free] == [load.now.id]
         with pytest.raises(ServerStopping):
             await one.begin()
-        with pytest.raises(NotFound):
-            one.loads.get(one.paired.device.id, LoadId("another"))
+
+
+async def test_a_server_that_keeps_nothing_ends_loads_when_it_stops(tmp_path: Path) -> None:
+    async with bench(tmp_path, is_kept=False) as one:
+        one.unit.hold[UPLOAD] = trio.Event()
+        load = await one.begin()
+        await in_state(load, LoadState.PUSHING)
+        one.loads.close()
+        assert (await ended(load)).fault is Fault.SERVER_STOPPING
+
+
+@pytest.mark.parametrize("uploads", [None, {"maxStreams": 2}])
+async def test_the_next_server_goes_on_where_the_last_one_stopped(
+    uploads: dict[str, Any] | None, tmp_path: Path
+) -> None:
+    path = f"/api/models/uploads/{SHA256}"
+    unit = ScriptedUnit(uploads=uploads)
+    held = ("PUT", path) if uploads else UPLOAD
+    async with bench(tmp_path, unit) as one:
+        unit.hold[held] = trio.Event()
+        load = await one.begin()
+        await until(lambda: held in unit.asked)
+        one.loads.close()
+        await until(lambda: one.loads.running(load.now.id) is None)
+        unit.hold.clear()
+        unit.bodies.clear()
+        unit.answers["GET", path] = (200, {"data": {"received": [[0, 200_000]]}})
+        async with one.next_server():
+            kept = await one.until_kept(load.now, LoadState.ACTIVE)
+        assert kept.current_since is not None
+        # A form goes again as a whole, of ranges what is missing.
+        sent = unit.bodies[path] if uploads else unit.bodies[UPLOAD[1]]
+        assert (CONTENT in sent) is not bool(uploads)
+        assert sent.endswith(CONTENT[200_000:]) or not uploads
+        assert await one.deeds() == [("model_load_ended", "ok"), ("model_load_started", "ok")]

@@ -65,4 +65,32 @@ async def test_what_failed_stays_failed_and_nothing_else_follows() -> None:
     assert (load.now.fault, load.now.sentence) == (Fault.CANCELLED, "it was cancelled")
     with pytest.raises(ValueError, match="does not become"):
         load.move(LoadState.PUSHING, LATER)
+
+
+async def test_its_end_is_waited_for_until_it_is_on_record(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    load = a_load()
+    load.fail(Fault.CANCELLED, "", LATER)
+    with trio.move_on_after(1) as patience:
+        await load.wait_over()
+    assert patience.cancelled_caught
+    load.finish()
     await load.wait_over()
+
+
+async def test_what_is_left_goes_on_elsewhere_and_its_viewers_are_let_go() -> None:
+    load = a_load()
+    load.move(LoadState.PUSHING, LATER)
+    load.leave()
+    load.fail(Fault.SERVER_STOPPING, "it is not over", LATER)
+    assert (load.is_done, load.now.is_over, load.now.state) == (True, False, LoadState.PUSHING)
+    assert load.scope.cancel_called
+    assert [one.state async for one in load.follow(60, trio.Event()) if one is not None] == [
+        LoadState.QUEUED,
+        LoadState.PUSHING,
+    ]
+    over = a_load()
+    over.fail(Fault.CANCELLED, "", LATER)
+    over.leave()
+    assert not over.is_left

@@ -110,6 +110,10 @@ class ToxicRelay:
 
         self._order(go)
 
+    def lead_to(self, port: int) -> None:
+        """Connections to come go there."""
+        self._order(lambda: setattr(self, "_to", port))
+
     def lose_the_answer_to(self, words: bytes) -> None:
         """Connections on which a client says this get no answer any more; it does reach the server."""
         self._order(lambda: setattr(self, "_lost_answer_to", words))

@@ -18,6 +18,7 @@ from visiona.domain.ids import DeviceId, TokenId, UserId
 from visiona.domain.sessions import SessionLimits
 from visiona.domain.users import User
 from visiona.integrations.interface import IdentityProvider, ProviderUnavailable
+from visiona.integrations.mail.outbox import Outbox
 from visiona.ops.health import HealthBoard
 from visiona.relay.cameras import Cameras
 from visiona.relay.deadlines import Sweeper
@@ -47,6 +48,7 @@ from visiona.web.cookies import SessionCookie, session_cookie_name
 from visiona.web.idp.key_ring import KeyRing
 from visiona.web.idp.provider import ClientName, Provider
 from visiona.web.idp.routes import provider_routes
+from visiona.web.invitation_mail import InvitationMail
 from visiona.web.live_feed import LiveFeed
 from visiona.web.rate_limits import ExchangeLimits
 from visiona.web.revoking import Revoking
@@ -186,6 +188,7 @@ class World:
     settings: WebSettings = field(default_factory=WebSettings)
     provider: IdentityProvider = field(default_factory=NoProvider)  # type: ignore[assignment]
     models: ModelParts = field(default_factory=lambda: some_models())
+    outbox: Outbox | None = None
 
     def __post_init__(self) -> None:
         self.registry = Registry(now=self.now)
@@ -201,7 +204,7 @@ class World:
         self.limits = ExchangeLimits(self.stores.rates, enabled=self.rate_limits)
         self.feed = LiveFeed(self.registry.calls)
         self.registry.watchers.append(self.feed.watch)
-        self.loads = Loads(self.stores, self.models.files, self.registry, now=self.now)
+        self.loads = Loads(self.stores, self.models.files, self.registry, holder="world", now=self.now)
         place = Place(self.settings.public_url, lambda: "http://localhost")
         provider = Provider(
             self.stores, place, KeyRing(None, self.now), ClientName(), self.now, trio.current_time
@@ -230,6 +233,7 @@ class World:
                 models=self.models,
                 loads=self.loads,
                 snapshots=self.snapshots,
+                invitation_mail=InvitationMail(self.outbox, self.stores.rates, enabled=self.rate_limits),
                 relay_url=RELAY_URL,
                 base_url=lambda: place.base,
                 settle=self._settle,

@@ -57,6 +57,7 @@ class Fault(StrEnum):
     DIGEST_MISMATCH = "DIGEST_MISMATCH"
     FILE_GONE = "FILE_GONE"
     INTERNAL_ERROR = "INTERNAL_ERROR"
+    OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN"
     REVOKED = "REVOKED"
     SERVER_STOPPING = "SERVER_STOPPING"
     STORE_UNAVAILABLE = "STORE_UNAVAILABLE"
@@ -130,6 +131,10 @@ class Load:
     def failed(self, fault: Fault, sentence: str, at: datetime) -> "Load":
         """It ends without success."""
         return replace(self.moved(LoadState.FAILED, at), fault=fault, sentence=sentence)
+
+    def waiting(self) -> "Load":
+        """It, while its device is away."""
+        return replace(self, is_waiting=True)
 
     @property
     def has_overwritten(self) -> bool:

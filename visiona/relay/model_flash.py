@@ -69,6 +69,21 @@ async def flash(live: LiveTunnel, local_id: str, model_id: str, sha256: str, pro
     raise DeviceTooSlow(f"the accelerator was not done within {FLASH_SECONDS:.0f} seconds")
 
 
+async def settled(live: LiveTunnel, local_id: str) -> str | None:
+    """Waits until the accelerator is not written to any more; the digest of what is on it, from a device that says.
+
+    Raises:
+        DeviceTooSlow: that takes too long.
+    """
+    with trio.move_on_after(FLASH_SECONDS):
+        while True:
+            one, digest = await look(live, local_id)
+            if one is None or one.status is not AcceleratorStatus.FLASHING:
+                return digest
+            await trio.sleep(ASK_AGAIN_SECONDS)
+    raise DeviceTooSlow(f"the accelerator was not done within {FLASH_SECONDS:.0f} seconds")
+
+
 async def _connected(live: LiveTunnel, local_id: str) -> None:
     one, _ = await look(live, local_id)
     if one is None:

@@ -29,6 +29,7 @@ MAX_PART_BYTES = 4 * 1024 * 1024
 """Of one request: at each one's end a round trip is spent on its answer."""
 
 MAX_RANGES = 4096
+NO_ROOM = 507
 INFO_PATH = "/api/system/info"
 UPLOAD_PATH = "/api/models/upload"
 
@@ -38,6 +39,10 @@ Told = Callable[[int], None]
 
 class WrongDigest(Exception):
     """The device says that it has another file than the one that was sent (M-10)."""
+
+
+class DeviceFull(DeviceBroke):
+    """The device has no room for the model."""
 
 
 class Span(NamedTuple):
@@ -245,6 +250,8 @@ def _id_of(status: int, said: object, file: File) -> str:
 
 def refused(status: int, said: object, what: str) -> DeviceBroke:
     """What becomes of an answer that is a refusal."""
+    if status == NO_ROOM:
+        return DeviceFull(f"the device has no room for the model: {_words(said)}", details={"status": status})
     return DeviceBroke(f"the device {what}: it answered {status}, {_words(said)}", details={"status": status})
 
 

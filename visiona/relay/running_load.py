@@ -1,4 +1,4 @@
-"""A load that goes on: what it is now, who waits for news of it, and how it is stopped.
+"""A load that goes on here: what it is now, who waits for news of it, and how it is stopped, or left to another server.
 
 Whoever watches is told each state that it went through, and of its progress the newest: a slow viewer costs nothing.
 """
@@ -23,16 +23,21 @@ class RunningLoad:
     Attributes:
         now: it, at this moment.
         origin: from where it was asked for; for the audit log.
-        viewer_count: who follows it.
+        is_left: it goes on, but not here: the server stops, or another one has it.
+        is_unwritten: the store does not know yet what it is now.
+        pen: held by whoever writes it down.
     """
 
     def __init__(self, load: Load, model: Model, origin: Origin) -> None:
         self.now = load
         self.model = model
         self.origin = origin
-        self.viewer_count = 0
+        self.is_left = False
+        self.is_unwritten = False
+        self.pen = trio.Lock()
         self._before: list[Load] = []
         self._changed = trio.Event()
+        self._finished = trio.Event()
         self._scope = trio.CancelScope()
         self._stopped_by: tuple[Fault, str] | None = None
 
@@ -41,20 +46,29 @@ class RunningLoad:
         """What it runs in."""
         return self._scope
 
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing more happens to it here."""
+        return self.now.is_over or self.is_left
+
     def move(self, state: LoadState, at: datetime) -> None:
         """On to the next state."""
         self._before.append(self.now)
         self._set(self.now.moved(state, at))
 
     def fail(self, fault: Fault, sentence: str, at: datetime) -> None:
-        """It is over; after the first time nothing changes."""
-        if not self.now.is_over:
+        """It is over; after the first time, or where it was left, nothing changes."""
+        if not self.is_done:
             self._before.append(self.now)
             self._set(self.now.failed(fault, sentence, at))
 
     def sent(self, count: int) -> None:
         """So much is there, or on its way."""
         self._set(replace(self.now, sent_bytes=count, is_waiting=False))
+
+    def received_as(self, device_model_id: str) -> None:
+        """All of it is there, and the device calls it so."""
+        self._set(replace(self.now, device_model_id=device_model_id))
 
     def written(self, percent: int) -> None:
         """So much is on the accelerator."""
@@ -64,11 +78,22 @@ class RunningLoad:
         """The device is away."""
         self._set(replace(self.now, is_waiting=True))
 
+    def come_back(self) -> None:
+        """The device is here again."""
+        self._set(replace(self.now, is_waiting=False))
+
     def stop(self, fault: Fault, sentence: str) -> None:
         """Ends it at its next wait; the first reason counts."""
         if self._stopped_by is None:
             self._stopped_by = (fault, sentence)
         self._scope.cancel()
+
+    def leave(self) -> None:
+        """Ends the work on it here, at its next wait; the load itself goes on."""
+        if not self.is_done:
+            self.is_left = True
+            self._scope.cancel()
+            self.wake()
 
     @property
     def stopped_by(self) -> tuple[Fault, str]:
@@ -76,9 +101,12 @@ class RunningLoad:
         return self._stopped_by or (Fault.SERVER_STOPPING, "the server was stopped; load the model again")
 
     async def wait_over(self) -> None:
-        """Returns when it is over."""
-        while not self.now.is_over:
-            await self._changed.wait()
+        """Returns when nothing more happens to it here, and that is on record as far as it can be."""
+        await self._finished.wait()
+
+    def finish(self) -> None:
+        """Nothing more happens to it."""
+        self._finished.set()
 
     def wake(self) -> None:
         """Has whoever follows look again."""
@@ -86,7 +114,7 @@ class RunningLoad:
         self._changed = trio.Event()
 
     async def follow(self, quiet_seconds: float, cut: trio.Event) -> AsyncGenerator[Load | None, None]:
-        """Each state, and now and then the newest progress, to the end or until `cut` and `wake`.
+        """Each state, and now and then the newest progress, to its end here or until `cut` and `wake`.
 
         None where nothing happened for a while.
         """
@@ -101,9 +129,9 @@ class RunningLoad:
             elif self.now is not last:
                 last = self.now
                 yield last
-                if not last.is_over:
+                if not self.is_done:
                     await trio.sleep(TELL_SECONDS)
-            elif last.is_over:
+            elif self.is_done:
                 return
             else:
                 with trio.move_on_after(quiet_seconds) as quiet:

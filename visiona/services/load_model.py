@@ -1,24 +1,23 @@
-"""Loading a model onto a device: who may, whether it fits, and what is noted of it.
+"""Loading a model onto a device: who may, and whether it fits.
 
-Whether a model fits is decided here, before a byte of it is sent (M-06). How it gets there is relay/model_loads.py.
+Whether a model fits is decided here, before a byte of it is sent (M-06). What is kept of a load is services/kept_loads.py,
+how the model gets there relay/model_loads.py.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from visiona.domain.access import Actor
-from visiona.domain.audit import Deed, Outcome
+from visiona.domain.access import Actor, Via
 from visiona.domain.devices import Accelerator, Device
 from visiona.domain.errors import Conflict
-from visiona.domain.ids import DeviceId, LoadId, ModelId
-from visiona.domain.loads import Fault, Load, LoadState
+from visiona.domain.ids import DeviceId, LoadId, ModelId, TokenId
+from visiona.domain.loads import Load
 from visiona.domain.models import Model, ModelStatus
-from visiona.services.audit import note
 from visiona.services.devices import get_device
 from visiona.services.minting import mint_id
 from visiona.services.models import get_model
-from visiona.stores.interfaces import Stores, Tx
+from visiona.stores.interfaces import Stores
 
 
 class Plan(NamedTuple):
@@ -53,40 +52,6 @@ async def plan_load(
     return Plan(_load(actor, model, device, chosen, now), model)
 
 
-async def note_started(stores: Stores, load: Load, now: datetime) -> None:
-    """Puts on record that it began."""
-    await _note(stores, load, now, Deed.MODEL_LOAD_STARTED, Outcome.OK)
-
-
-async def note_ended(stores: Stores, load: Load, now: datetime) -> None:
-    """Puts on record how it ended."""
-    if load.fault is Fault.CANCELLED:
-        await _note(stores, load, now, Deed.MODEL_LOAD_CANCELLED, Outcome.OK)
-        return
-    is_well = load.state is LoadState.ACTIVE
-    await _note(stores, load, now, Deed.MODEL_LOAD_ENDED, Outcome.OK if is_well else Outcome.FAILED)
-
-
-async def _note(stores: Stores, load: Load, now: datetime, deed: Deed, outcome: Outcome) -> None:
-    async def write(tx: Tx) -> None:
-        await note(
-            tx,
-            now,
-            deed,
-            workspace_id=load.workspace_id,
-            subject=load.id,
-            outcome=outcome,
-            code=load.fault.value if load.fault is not None else None,
-            model=load.model_id,
-            name=load.model_name,
-            version=load.model_version,
-            device=load.device_id,
-            accelerator=load.accelerator,
-        )
-
-    await stores.write(write)
-
-
 def _load(actor: Actor, model: Model, device: Device, chosen: Accelerator, now: datetime) -> Load:
     return Load(
         id=LoadId(mint_id(now)),
@@ -98,6 +63,7 @@ def _load(actor: Actor, model: Model, device: Device, chosen: Accelerator, now: 
         chip=chosen.chip,
         workspace_id=device.workspace_id,
         user_id=actor.user_id,
+        token_id=TokenId(actor.credential_id) if actor.via is Via.TOKEN else None,
         sha256=model.sha256,
         size=model.file_size,
         created_at=now,

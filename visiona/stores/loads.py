@@ -64,7 +64,7 @@ class LoadStore(Protocol):
         ...
 
     async def claim(self, load_id: LoadId, lease: Lease, now: datetime) -> bool:
-        """True for exactly one caller: it goes on, was nobody's and is this holder's now."""
+        """True for exactly one caller: it goes on, was nobody's or this holder's, and is this holder's now."""
         ...
 
     async def free_all(self, now: datetime) -> int:

@@ -94,5 +94,6 @@ class LoadItem(TypedDict):
     waiting_for_device: bool
     code: NotRequired[Fault]
     message: NotRequired[str]
+    current: bool
     created_at: Moment
     updated_at: Moment

@@ -171,6 +171,8 @@ async def test_what_nobody_has_prolonged_is_taken_by_one(
             nursery.start_soon(take, f"server {number}")
     assert len(won) == 1
     assert await kept(stores, one) == replace(one, lease=Lease(won[0], late + LEASE))
+    again = Lease(won[0], late + 2 * LEASE)
+    assert await stores.write(lambda tx: tx.model_loads.claim(one.load.id, again, late))
     # Whoever had it before has it no more.
     assert not await save(stores, one.load, one.lease)
 

@@ -39,7 +39,10 @@ async def begun(person: Person, device_id: DeviceId) -> Any:
     model_id: Any = await brought(person)
     world = person.world
     actor = await person.actor()
-    return world.loads.begin(await plan_load(world.stores, actor, model_id, device_id, None, world.now()))
+    load = await world.loads.begin(
+        await plan_load(world.stores, actor, model_id, device_id, None, world.now())
+    )
+    return world.loads.running(load.id)
 
 
 def events(body: bytes) -> list[tuple[str, dict[str, Any]]]:
@@ -141,10 +144,10 @@ async def test_a_viewer_whose_session_ends_sees_no_more_and_the_load_goes_on() -
     async with trio.open_nursery() as nursery:
         nursery.start_soon(ada.ask, "GET", path)
         with trio.fail_after(5):
-            while not running.viewer_count:  # noqa: ASYNC110 - another task's doing
+            while not world.loads.viewers[running.now.id]:  # noqa: ASYNC110 - another task's doing
                 await trio.sleep(0.001)
         assert world.registry.calls.cut_credential(ada.token_id) == 1
-    assert running.viewer_count == 0
+    assert not world.loads.viewers
     assert not running.now.is_over
 
 
@@ -153,6 +156,6 @@ async def test_few_watch_one_load() -> None:
     ada = await world.person()
     running = await begun(ada, await device_of(ada))
     path = f"/api/devices/{running.now.device_id}/loads/{running.now.id}/events"
-    running.viewer_count = MAX_VIEWERS
+    world.loads.viewers[running.now.id] = MAX_VIEWERS
     refused = await ada.ask("GET", path)
     assert (refused.status, refused.code) == (429, "RATE_LIMITED")

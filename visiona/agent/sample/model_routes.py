@@ -6,7 +6,10 @@ from typing import IO
 
 import trio
 from quart import Response, jsonify, request
+from quart.formparser import FormDataParser
 from quart_trio import QuartTrio
+from quart_trio.wrappers import TrioRequest
+from werkzeug.formparser import default_stream_factory
 
 from visiona.agent.sample.accelerators import Refused
 from visiona.agent.sample.models import MAX_MODEL_BYTES, READ_BYTES, Held, Models, Span, span_of
@@ -15,11 +18,37 @@ MAX_STREAMS = 4
 """How many ranges may come at a time, as `GET /api/system/info` says."""
 
 
+class FormRequest(TrioRequest):
+    """A request whose uploaded files go with it, also where it breaks off in the middle of one."""
+
+    def make_form_data_parser(self) -> FormDataParser:
+        """As Quart makes it."""
+        parser = super().make_form_data_parser()
+        self.spools: list[IO[bytes]] = []
+        parser.stream_factory = self._spool
+        return parser
+
+    async def _load_form_data(self) -> None:
+        try:
+            await super()._load_form_data()
+        except BaseException:
+            for spool in self.spools:
+                spool.close()
+            raise
+
+    def _spool(self, *about: object) -> IO[bytes]:
+        spool = default_stream_factory(*about)  # type: ignore[arg-type]
+        self.spools.append(spool)
+        return spool
+
+
 def add_model_routes(site: QuartTrio, models: Models) -> None:
     """Adds them."""
     site.config["MAX_CONTENT_LENGTH"] = MAX_MODEL_BYTES + 64 * 1024
     # A body comes as fast as the tunnel brings it.
     site.config["BODY_TIMEOUT"] = None
+
+    site.request_class = FormRequest
 
     @site.post("/api/models/upload")
     async def upload() -> Response:

@@ -71,7 +71,7 @@ class MemoryLoads:
 
     async def claim(self, load_id: LoadId, lease: Lease, now: datetime) -> bool:
         row = self._rows.get(load_id)
-        if row is None or row.load.is_over or row.lease.until > now:
+        if row is None or row.load.is_over or (row.lease.until > now and row.lease.holder != lease.holder):
             return False
         self._put(replace(row, lease=lease))
         return True

@@ -87,7 +87,7 @@ class SqlLoads:
 
     async def claim(self, load_id: LoadId, lease: Lease, now: datetime) -> bool:
         sql = """UPDATE model_loads SET holder = $2, leased_until = $3
-            WHERE id = $1 AND ended_at IS NULL AND leased_until <= $4"""
+            WHERE id = $1 AND ended_at IS NULL AND (leased_until <= $4 OR holder = $2)"""
         values = (load_id, lease.holder, to_micros(lease.until), to_micros(now))
         return await self._tx.execute(sql, *values) == 1
 

@@ -16,9 +16,10 @@ from visiona.domain.errors import Conflict, DeviceOffline, NotFound, TooMany
 from visiona.domain.ids import DeviceId, LoadId, ModelId
 from visiona.domain.loads import Load
 from visiona.relay.calls import LiveCalls
+from visiona.relay.load_news import follow as news_of
 from visiona.relay.model_loads import Loads
-from visiona.relay.running_load import RunningLoad
 from visiona.services.devices import get_device
+from visiona.services.kept_loads import get_load, loads_of_device
 from visiona.services.load_model import plan_load
 from visiona.stores.interfaces import Stores
 from visiona.web.answers import Json, moment, no_content, ok, without_nothing
@@ -50,14 +51,14 @@ def load_routes(stores: Stores, loads: Loads, calls: LiveCalls, now: Callable[[]
         fields = await body_fields()
         device_id, accelerator = DeviceId(fields.text("device_id")), fields.text_or_none("accelerator")
         plan = await plan_load(stores, actor, ModelId(model_id), device_id, accelerator, now())
-        return _followed(loads.begin(plan), calls, actor)
+        return _followed(await loads.begin(plan), actor)
 
     @routes.get("/api/devices/<device_id>/loads")
     @described(answer=list[LoadItem])
     async def list_all(device_id: str) -> Response:
-        """The last load of each accelerator of a device, since the server started."""
-        device = await get_device(stores, current_actor(Scope.DEVICES_READ), DeviceId(device_id))
-        return ok([load_item(load) for load in loads.of_device(device.id)])
+        """The last load of each accelerator of a device, and the one that is on it."""
+        found = await loads_of_device(stores, current_actor(Scope.DEVICES_READ), DeviceId(device_id))
+        return ok([load_item(loads.as_seen_here(load)) for load in found])
 
     @routes.get("/api/devices/<device_id>/loads/<load_id>/events")
     @described(media="text/event-stream")
@@ -65,15 +66,25 @@ def load_routes(stores: Stores, loads: Loads, calls: LiveCalls, now: Callable[[]
         """A load's states so far and from now on, to its end (server-sent events)."""
         actor = current_actor(Scope.DEVICES_READ)
         device = await get_device(stores, actor, DeviceId(device_id))
-        return _followed(loads.get(device.id, LoadId(load_id)), calls, actor)
+        return _followed((await get_load(stores, device.id, LoadId(load_id))).load, actor)
 
     @routes.delete("/api/devices/<device_id>/loads/<load_id>")
     @described(status=204, refusals=(Conflict,))
     async def cancel(device_id: str, load_id: str) -> Response:
         """Cancel a load that is not being written to the accelerator yet."""
         device = await get_device(stores, _user(), DeviceId(device_id))
-        await loads.cancel(loads.get(device.id, LoadId(load_id)))
+        await loads.cancel(device.id, LoadId(load_id))
         return no_content()
+
+    def _followed(load: Load, actor: Actor) -> Response:
+        if loads.viewers[load.id] >= MAX_VIEWERS:
+            raise TooMany("too many watch this load; it goes on all the same", retry_after_seconds=10)
+        events = _events(stores, loads, load, calls, actor)
+        response = Response(events, content_type="text/event-stream; charset=utf-8")
+        response.headers["X-Accel-Buffering"] = "no"
+        # Quart ends an answer after 60 s unless it is told that this one takes as long as it takes.
+        response.timeout = None
+        return response
 
     return routes
 
@@ -96,6 +107,7 @@ def load_item(load: Load) -> Json:
             "waiting_for_device": load.is_waiting,
             "code": load.fault.value if load.fault is not None else None,
             "message": load.sentence,
+            "current": load.current_since is not None,
             "created_at": moment(load.created_at),
             "updated_at": moment(load.updated_at),
         }
@@ -110,31 +122,26 @@ def _user(*scopes: Scope) -> Actor:
     return actor
 
 
-def _followed(running: RunningLoad, calls: LiveCalls, actor: Actor) -> Response:
-    if running.viewer_count >= MAX_VIEWERS:
-        raise TooMany("too many watch this load; it goes on all the same", retry_after_seconds=10)
-    response = Response(_events(running, calls, actor), content_type="text/event-stream; charset=utf-8")
-    response.headers["X-Accel-Buffering"] = "no"
-    # Quart ends an answer after 60 s unless it is told that this one takes as long as it takes.
-    response.timeout = None
-    return response
-
-
-async def _events(running: RunningLoad, calls: LiveCalls, actor: Actor) -> AsyncIterator[bytes]:
+async def _events(
+    stores: Stores, loads: Loads, load: Load, calls: LiveCalls, actor: Actor
+) -> AsyncIterator[bytes]:
     cut = trio.Event()
 
     def end(_: str) -> None:
         cut.set()
-        running.wake()
+        if (running := loads.running(load.id)) is not None:
+            running.wake()
 
-    call = calls.add(actor.user_id, actor.credential_id, running.now.device_id, end, actor.expires_at)
-    running.viewer_count += 1
+    call = calls.add(actor.user_id, actor.credential_id, load.device_id, end, actor.expires_at)
+    loads.viewers[load.id] += 1
     try:
-        async with aclosing(running.follow(QUIET_SECONDS, cut)) as loads:
-            async for load in loads:
-                yield _spoken(load) if load is not None else b": still here\n\n"
+        async with aclosing(news_of(stores, loads, load, QUIET_SECONDS, cut)) as news:
+            async for one in news:
+                yield _spoken(one) if one is not None else b": still here\n\n"
     finally:
-        running.viewer_count -= 1
+        loads.viewers[load.id] -= 1
+        if not loads.viewers[load.id]:
+            del loads.viewers[load.id]
         call.remove()
 
 

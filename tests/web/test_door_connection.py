@@ -178,11 +178,11 @@ async def test_the_door_does_not_say_continue_to_a_body_that_it_refuses() -> Non
         assert b" 401 " in await client.line()
 
 
-async def test_an_unknown_expectation_is_417() -> None:
+@pytest.mark.parametrize("path", ["~/", "/api/devices"])
+async def test_an_unknown_expectation_is_417_for_a_device_and_for_the_site(path: str) -> None:
     async with open_rig("door", echo) as rig:
-        assert (await status_and_end(rig, rig.request("POST ~/", "Content-Length: 0", "Expect: magic")))[
-            0
-        ] == 417
+        request = rig.request(f"POST {path}", "Content-Length: 0", "Expect: magic")
+        assert (await status_and_end(rig, request))[0] == 417
 
 
 async def test_trailers_cross_both_ways() -> None:

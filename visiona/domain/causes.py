@@ -32,7 +32,7 @@ _IN_WORDS = {
     Cause.DEVICE_DELETED: "the device was unpaired",
     Cause.PROTOCOL_ERROR: "the agent broke the protocol",
     Cause.WRITE_TIMEOUT: "the agent stopped reading",
-    Cause.SERVER_DRAIN: "the server is restarting",
+    Cause.SERVER_DRAIN: "the server stopped or restarted",
     Cause.SERVER_STALLED: "the server was too busy to answer the agent in time",
     Cause.RATE_LIMITED: "it connected too often",
 }

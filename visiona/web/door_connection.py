@@ -151,6 +151,7 @@ class DoorConnection:
                 self._input.is_first = False
                 check_form(head.method, head.target)
                 framing = request_framing(head)
+                expects_continue(head)
                 target = device_target(head.method, head.target, head.get)
                 if target is not None:
                     check_host(head.get(b"host"), self._context.outside.host, self._local_address)
@@ -192,7 +193,6 @@ class DoorConnection:
     async def _device_request(self, head: RequestHead, framing: RequestFraming, target: Target) -> bool:
         self._keep_alive = keeps_alive(head) and not self._context.is_draining
         is_websocket = is_websocket_upgrade(head)
-        wants_continue = expects_continue(head)
         try:
             if is_websocket:
                 check_upgrade(head)
@@ -214,7 +214,7 @@ class DoorConnection:
             limits=context.limits,
         )
         self._begin(exchange, allowed, request)
-        return await self._relay(exchange, answer, framing, wants_continue=wants_continue)
+        return await self._relay(exchange, answer, framing, wants_continue=expects_continue(head))
 
     async def _allowed(self, head: RequestHead, target: Target) -> Allowed:
         credentials = self._context.outside.reader.read(head.method.decode("latin-1"), text_getter(head))

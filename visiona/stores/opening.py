@@ -8,6 +8,7 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from visiona.stores.asyncio_guest import AsyncioGuest, open_guest
+from visiona.stores.copying.state_files import is_staged
 from visiona.stores.interfaces import Stores
 from visiona.stores.memory.engine import MemoryStores
 from visiona.stores.opening_sqlite import open_sqlite, sqlite_down, sqlite_status, sqlite_up
@@ -37,6 +38,10 @@ async def open_stores(settings: StoreSettings, *, exclusive: bool) -> AsyncItera
         if settings.is_postgres or settings.redis.url is not None:
             guest = await opened.enter_async_context(open_guest())
         stores = await opened.enter_async_context(_database(settings, guest, exclusive=exclusive))
+        if not settings.is_memory and is_staged(settings.state_dir):
+            from visiona.stores.copying.settling import settle_restore
+
+            await settle_restore(settings)
         if guest is not None and settings.redis.url is not None:
             from visiona.stores.redis.stores import open_redis
 

@@ -2,8 +2,9 @@
 [--replace]`.
 
 WHAT is `restore` (FOLDER/file.zip to FOLDER/new, or to the URL), `backup` (FOLDER/old to FOLDER/file.zip) or `move`
-(FOLDER/old to the URL). MOMENT is the number of a step of its progress, or `placed-N`, `keys`, `commit` or `committed`:
-when N names of model files are in place, when the first state file is, just before the database commits, and just after.
+(FOLDER/old to the URL). MOMENT is the number of a step of its progress, or `staged`, `placed-N`, `commit`,
+`committed` or `keys`: when the first state file lies ready, when N names of model files are in place, just before the
+database commits, just after, and when the first state file is in its place.
 """
 
 import os
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import trio
-from visiona.stores.copying import backup, state_files
+from visiona.stores.copying import state_files
 from visiona.stores.copying.backup import back_up, restore
 from visiona.stores.copying.brought_files import BroughtFiles
 from visiona.stores.copying.moving import move_to_postgres
@@ -28,7 +29,8 @@ from visiona.stores.settings import StoreSettings
 
 from tests.stores.copying.watching import Watching
 
-MOMENTS = ("keys", "commit", "committed")
+BEFORE = ("staged", "commit")
+AFTER = ("committed", "keys")
 
 
 def die() -> None:
@@ -46,14 +48,23 @@ def die_around_commit(end: Any, *, after: bool) -> None:
     end.commit = commit
 
 
-def die_with_the_first_key() -> None:
-    plain = state_files._write
+def die_with_the_first_file(what: str) -> None:
+    """Laid ready, or put into its place."""
+    plain_write, plain_replace = state_files._write, Path.replace
 
     def write(path: Path, content: bytes) -> None:
-        plain(path, content)
-        die()
+        plain_write(path, content)
+        if what == "staged":
+            die()
+
+    def replace(path: Path, target: Path) -> Path:
+        done = plain_replace(path, target)
+        if what == "keys" and path.parent.name == state_files.STAGE:
+            die()
+        return done
 
     state_files._write = write
+    Path.replace = replace  # type: ignore[assignment,method-assign]
 
 
 def die_after_placing(count: int) -> None:
@@ -72,13 +83,12 @@ def main() -> None:
     folder = Path(place)
     if moment.startswith("placed-"):
         die_after_placing(int(moment.removeprefix("placed-")))
-    elif moment == "keys":
-        die_with_the_first_key()
-    elif moment in MOMENTS:
+    elif moment in {"staged", "keys"}:
+        die_with_the_first_file(moment)
+    elif moment in {"commit", "committed"}:
         for end in (SqliteEnd, PostgresEnd):
             die_around_commit(end, after=moment == "committed")
     progress = Watching(int(moment), die) if moment.isdigit() else Watching()
-    assert backup.putting is state_files.putting
     if what == "backup":
         old, files = StoreSettings(None, folder / "old"), ContentFolder(folder / "old" / "files", 0)
         now = datetime.now(UTC)

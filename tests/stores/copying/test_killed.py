@@ -10,11 +10,12 @@ from urllib.parse import urlsplit
 
 import pytest
 from visiona.stores.copying.moving import move_to_postgres
+from visiona.stores.opening import open_stores
 from visiona.stores.settings import StoreSettings
 
-from tests.stores.copying.dying import MOMENTS
+from tests.stores.copying.dying import AFTER, BEFORE
 from tests.stores.copying.sample import dump, filled_with_many
-from tests.stores.copying.test_backup import backed_up, restored
+from tests.stores.copying.test_backup import KEYS, backed_up, restored
 from tests.stores.copying.watching import Watching
 from tests.support.servers.postgres import NamedPostgres, PostgresServer
 
@@ -46,50 +47,81 @@ def rows_in_database(server: PostgresServer | NamedPostgres, url: str) -> int:
     return int(server.sql("SELECT count(*) FROM device_events", database))
 
 
+async def keys_of(settings: StoreSettings) -> list[bytes]:
+    """Once something has been started there again."""
+    async with open_stores(settings, exclusive=True):
+        assert not (settings.state_dir / "restoring").exists()
+        return keys_in(settings.state_dir)
+
+
+def keys_in(state_dir: Path) -> list[bytes]:
+    return [(state_dir / name).read_bytes() for name in sorted(KEYS) if (state_dir / name).exists()]
+
+
 @pytest.mark.slow
-@pytest.mark.timeout(40)
+@pytest.mark.timeout(90)
 async def test_a_restore_that_is_killed_leaves_nothing_or_everything(tmp_path: Path) -> None:
     old, new = await filled_with_many(tmp_path / "old", ROWS), StoreSettings(None, tmp_path / "new")
     await backed_up(old, tmp_path / "file.zip")
     events = rows_in_file(old.database_file)
-    for moment in (*STEPS, *MOMENTS):
+    for moment in (*STEPS, *BEFORE):
         assert killed("restore", moment, tmp_path)
-        assert rows_in_file(new.database_file) == (events if moment == "committed" else 0)
+        assert rows_in_file(new.database_file) == 0
+        assert await keys_of(new) == []
+    assert killed("restore", "committed", tmp_path)
+    assert rows_in_file(new.database_file) == events
     assert dump(new.database_file) == dump(old.database_file)
-    assert (new.state_dir / "session.key").read_bytes() == b"sealing\n"
+    assert await keys_of(new) == [b"{}\n", b"sealing\n"]
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(40)
+@pytest.mark.timeout(90)
 async def test_a_restore_in_place_of_another_that_is_killed_keeps_the_other(tmp_path: Path) -> None:
     old = await filled_with_many(tmp_path / "old", ROWS)
     await backed_up(old, tmp_path / "file.zip")
     new = await filled_with_many(tmp_path / "new", 100)
     before = dump(new.database_file)
-    for moment in ("30", "50", "keys", "commit"):
+    for name in KEYS:
+        (new.state_dir / name).write_bytes(b"other\n")
+    for moment in ("30", "50", *BEFORE):
         assert killed("restore", moment, tmp_path, "--replace")
         assert dump(new.database_file) == before
+        assert await keys_of(new) == [b"other\n", b"other\n"]
+    for moment in AFTER:
+        assert killed("restore", moment, tmp_path, "--replace")
+        assert dump(new.database_file) == dump(old.database_file)
+        assert (new.state_dir / "session.key").read_bytes() == b"other\n"
+        assert await keys_of(new) == [b"{}\n", b"sealing\n"]
+        (new.state_dir / "session.key").write_bytes(b"other\n")
     await restored(new, tmp_path / "file.zip", replaces=True)
-    assert dump(new.database_file) == dump(old.database_file)
+    assert await keys_of(new) == [b"{}\n", b"sealing\n"]
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(90)
 async def test_a_restore_into_postgresql_that_is_killed_leaves_nothing_or_everything(
     tmp_path: Path, postgres_server: PostgresServer | NamedPostgres
 ) -> None:
     old, url = await filled_with_many(tmp_path / "old", ROWS), postgres_server.create_database()
     await backed_up(old, tmp_path / "file.zip")
     events = rows_in_file(old.database_file)
-    for moment in (*STEPS, *MOMENTS):
+    new = StoreSettings(url, tmp_path / "new")
+    for moment in (*STEPS, *BEFORE):
         assert killed("restore", moment, tmp_path, url)
-        assert rows_in_database(postgres_server, url) == (events if moment == "committed" else 0)
-    assert (tmp_path / "new" / "session.key").read_bytes() == b"sealing\n"
-    await backed_up(StoreSettings(url, tmp_path / "new"), tmp_path / "again.zip")
+        assert rows_in_database(postgres_server, url) == 0
+        assert await keys_of(new) == []
+    for moment in AFTER:
+        assert killed("restore", moment, tmp_path, url, "--replace")
+        assert rows_in_database(postgres_server, url) == events
+        assert not (new.state_dir / "session.key").exists()
+        # A backup has the keys of its rows, too.
+        await backed_up(new, tmp_path / f"{moment}.zip")
+        assert keys_in(new.state_dir) == [b"{}\n", b"sealing\n"]
+        (new.state_dir / "session.key").unlink()
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(90)
 async def test_a_move_that_is_killed_leaves_nothing_or_everything(
     tmp_path: Path, postgres_server: PostgresServer | NamedPostgres
 ) -> None:

@@ -36,7 +36,7 @@ def moments(steps: int) -> Sequence[str]:
     """Some at random, other ones each time; and those on which all hangs: files that have come to their places."""
     chance = random.Random()
     places = [f"placed-{number}" for number in (1, 4, 9)]
-    return [*(str(chance.randrange(1, steps)) for _ in range(8)), *places, "keys", "commit", "committed"]
+    return [*(str(chance.randrange(1, steps)) for _ in range(8)), *places, "commit", "committed"]
 
 
 async def test_a_restore_leaves_the_old_files_and_rows_or_the_new(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """A backup of everything that is kept, and putting one back."""
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -20,7 +20,8 @@ from visiona.stores.copying.in_threads import run_cancellable
 from visiona.stores.copying.loading import digest_of, load, refuse_unless_vacant, source_tables
 from visiona.stores.copying.manifest import Manifest
 from visiona.stores.copying.opening import open_source, open_target
-from visiona.stores.copying.state_files import putting, read_state_files
+from visiona.stores.copying.settling import settle_restore
+from visiona.stores.copying.state_files import read_state_files, staging
 from visiona.stores.copying.stored_files import StoredFiles, storing_files
 from visiona.stores.copying.wanted_files import FilesHere, files_here, folder_has, wanted_files
 from visiona.stores.files.content import ContentFolder
@@ -70,6 +71,7 @@ async def back_up(
     Raises:
         CopyRefused, StoreError, OSError: no file was written.
     """
+    await settle_restore(settings)
     async with open_source(settings) as source:
 
         def write(progress: Progress) -> Manifest:
@@ -111,6 +113,7 @@ async def restore(
         CopyRefused, StoreError, OSError: nothing was changed.
     """
     with open_archive(path) as archive:
+        await settle_restore(settings)
         async with open_target(settings) as target:
 
             def fill(progress: Progress) -> Restored:
@@ -124,12 +127,11 @@ async def restore(
                     if brought is not None:
                         brought.fetch(archive, progress)
                     load(archive, target, progress)
-                    with ExitStack() as stack:
-                        if brought is not None:
-                            stack.enter_context(brought.in_place())
-                        stack.enter_context(putting(settings.state_dir, state_files))
-                        here = None if files is None else files_here(archive, _lookup(files))
-                        target.commit()
+                    with staging(settings.state_dir, state_files) as mark:
+                        target.set_mark(mark)
+                        with nullcontext() if brought is None else brought.in_place():
+                            here = None if files is None else files_here(archive, _lookup(files))
+                            target.commit()
                 return Restored(archive.manifest, here)
 
             return await run_cancellable(fill, progress)

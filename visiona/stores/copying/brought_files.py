@@ -13,7 +13,7 @@ from pathlib import Path
 
 from visiona.stores.copying.archive_reader import Archive
 from visiona.stores.copying.ends import Progress
-from visiona.stores.copying.errors import no_room
+from visiona.stores.copying.errors import CommitUncertain, no_room
 from visiona.stores.copying.file_list import contents_of
 from visiona.stores.copying.wanted_files import is_file_of
 from visiona.stores.files.aside import NAME, open_aside
@@ -63,7 +63,10 @@ class BroughtFiles:
 
     @contextlib.contextmanager
     def in_place(self) -> Iterator[None]:
-        """Puts them into their places; those that were not there go again if this ends with an error."""
+        """Puts them into their places; those that were not there go again if this ends with an error.
+
+        Commit the rows within, and nothing else.
+        """
         placed: list[Path] = []
         shelves: list[Path] = []
         try:
@@ -77,6 +80,8 @@ class BroughtFiles:
             _sync({self._folder.root / "objects", *(path.parent for path in placed)})
             _sync({self._folder.root / "blobs"})
             yield
+        except CommitUncertain:
+            raise
         except BaseException:
             for path in placed:
                 path.unlink(missing_ok=True)

@@ -51,6 +51,11 @@ class Source(Protocol):
         """What the rows were when they were written down, where that is on record."""
         ...
 
+    @property
+    def mark(self) -> int:
+        """The number that the last restore left here, or 0."""
+        ...
+
     def renew(self) -> None:
         """From now on a newer picture, where there is one."""
         ...
@@ -78,4 +83,10 @@ class Target(Source, Protocol):
         """Sees that the rows fit together and that new numbers go on after theirs; then runs the later steps."""
         ...
 
-    def commit(self) -> None: ...
+    def set_mark(self, mark: int) -> None:
+        """Leaves a number with the rows: it is there if they are."""
+        ...
+
+    def commit(self) -> None:
+        """Raises CommitUncertain where nobody knows whether it did."""
+        ...

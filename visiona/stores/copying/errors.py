@@ -1,5 +1,7 @@
 """Why a copy was not made. Nothing was changed then, wherever it was to go."""
 
+from visiona.stores.errors import StoreUnavailable
+
 
 class CopyRefused(Exception):
     """Something about the two ends makes it impossible or dangerous.
@@ -12,6 +14,10 @@ class CopyRefused(Exception):
     def __init__(self, message: str, *, code: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class CommitUncertain(StoreUnavailable):
+    """The connection was lost while a database committed: whether the rows are there is not known."""
 
 
 def damaged(what: str) -> CopyRefused:

@@ -11,7 +11,7 @@ import asyncpg
 import trio
 
 from visiona.stores.asyncio_guest import AsyncioGuest
-from visiona.stores.copying.errors import CopyRefused, unfitting
+from visiona.stores.copying.errors import CommitUncertain, CopyRefused, unfitting
 from visiona.stores.copying.rows import BATCH_ROWS, Cell, Digest, Row
 from visiona.stores.copying.tables import LEDGER, TABLES, Kind, Table
 from visiona.stores.errors import StoreConflict, StoreUnavailable
@@ -28,6 +28,9 @@ ANSWER_SECONDS = 120.0
 """For one question: they take milliseconds, but counting and analysing take longer the more rows there are."""
 
 BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+_MARK = "restored by visiona: "
+_READ_MARK = f"SELECT obj_description(to_regclass('{LEDGER}'), 'pg_class')"
 
 # Those that a name without its schema means, as everywhere in our texts.
 _TABLES = """SELECT relname FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f') AND pg_table_is_visible(oid)
@@ -78,6 +81,11 @@ class PostgresEnd:
     def promised(self, table: Table) -> Digest | None:
         return None
 
+    @property
+    def mark(self) -> int:
+        said = self._ask(self._connection.fetchval, _READ_MARK)
+        return int(said.removeprefix(_MARK)) if said is not None and said.startswith(_MARK) else 0
+
     def renew(self) -> None:
         self._ask(self._connection.execute, "ROLLBACK")
         self._ask(self._connection.execute, BEGIN_READING)
@@ -115,11 +123,14 @@ class PostgresEnd:
         # Nothing is known of the new rows yet, and the first questions come before autovacuum does.
         self._ask(self._connection.execute, f"ANALYZE {', '.join(names)}")
 
+    def set_mark(self, mark: int) -> None:
+        self._ask(self._connection.execute, f"COMMENT ON TABLE {LEDGER} IS '{_MARK}{mark:d}'")
+
     def commit(self) -> None:
         try:
             self._ask(self._connection.execute, "COMMIT")
         except StoreUnavailable as error:
-            raise StoreUnavailable(
+            raise CommitUncertain(
                 f"{error} at the very end; whether the rows are there is not known",
                 advice="look with `visiona user list`; where they are not, do it again",
             ) from error

@@ -69,6 +69,12 @@ class SqliteEnd:
     def promised(self, table: Table) -> Digest | None:
         return None
 
+    @property
+    def mark(self) -> int:
+        with translating(self._path):
+            (mark,) = self._connection.execute("PRAGMA user_version").fetchone()
+            return int(mark)
+
     def renew(self) -> None:
         with translating(self._path):
             self._connection.execute("ROLLBACK")
@@ -101,6 +107,10 @@ class SqliteEnd:
                 raise unfitting(lost[0])
             for step in later_steps:
                 sqlite_migrate.run_step(self._connection, step)
+
+    def set_mark(self, mark: int) -> None:
+        with translating(self._path):
+            self._connection.execute(f"PRAGMA user_version = {mark:d}")
 
     def commit(self) -> None:
         with translating(self._path):

@@ -1,14 +1,28 @@
 """The files of the state directory that belong to what is kept: without its keys a restored server signs everybody out.
 
 Which they are is the caller's to say; their contents are nobody's business here.
+
+Files and rows cannot come at the same moment. So the files lie ready first, in `restoring/` with a number that the
+rows' transaction writes into the database, too; their places they take when it is committed. Whoever finds that folder
+later asks the database for its number: if it is that one the files are put into their places, else they go.
 """
 
 import contextlib
+import fcntl
 import os
+import secrets
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from visiona.stores.copying.errors import CommitUncertain, CopyRefused
 from visiona.stores.ownership import give_to_owner_of_folder
+
+STAGE = "restoring"
+_MARK = "mark"
+
+_MARKS = 2**31 - 1
+"""SQLite has room for so many beside its tables."""
 
 
 def read_state_files(folder: Path, names: Sequence[str]) -> Mapping[str, bytes]:
@@ -21,37 +35,101 @@ def read_state_files(folder: Path, names: Sequence[str]) -> Mapping[str, bytes]:
 
 
 @contextlib.contextmanager
-def putting(folder: Path, files: Mapping[str, bytes]) -> Iterator[None]:
-    """Puts files in place, each whole; those that were there before come back if this ends with an error.
+def staging(folder: Path, files: Mapping[str, bytes]) -> Iterator[int]:
+    """Lays files ready, each whole; at the end they take their places, or go if this ends with an error.
 
-    Commit the database within. Killed between the two, the files are the new ones and the database is as it was:
-    restoring again mends that, and the other way round nobody would know that keys are missing.
+    Mark the database with the number that is given, and commit it, within. Where nobody knows whether it was committed,
+    or this is killed, the files stay where they are until `settling`.
+
+    Raises:
+        CopyRefused: another process is doing the same.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    before = read_state_files(folder, list(files))
+    stage, mark = folder / STAGE, 1 + secrets.randbelow(_MARKS)
     try:
-        for name, content in files.items():
-            _write(folder / name, content)
-        yield
-    except BaseException:
-        for name in files:
-            if name in before:
-                _write(folder / name, before[name])
-            else:
-                (folder / name).unlink(missing_ok=True)
-        raise
+        stage.mkdir(mode=0o700)
+    except FileExistsError as error:
+        raise CopyRefused(f"another restore uses {folder}; wait for it", code="IN_USE") from error
+    with _locked(stage):
+        try:
+            give_to_owner_of_folder(stage)
+            for name, content in {**files, _MARK: str(mark).encode()}.items():
+                _write(stage / name, content)
+            _sync(stage)
+            _sync(folder)
+            yield mark
+        except CommitUncertain:
+            raise
+        except BaseException:
+            shutil.rmtree(stage)
+            raise
+        _put(stage)
+
+
+def is_staged(folder: Path) -> bool:
+    """Whether there is something to settle; somebody may be at it."""
+    return (folder / STAGE).is_dir()
+
+
+@contextlib.contextmanager
+def settling(folder: Path) -> Iterator["Stage | None"]:
+    """What a restore left that was killed; None where there is nothing, or the restore is alive."""
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(_locked(folder / STAGE))
+        except (FileNotFoundError, BlockingIOError):
+            yield None
+        else:
+            yield Stage(folder / STAGE)
+
+
+class Stage:
+    """Files that lie ready."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def settle(self, mark: int | None) -> None:
+        """Finishes it if the database has this mark by it, or takes it back."""
+        kept = read_state_files(self._path, [_MARK]).get(_MARK)
+        if kept is not None and mark is not None and kept == str(mark).encode():
+            _put(self._path)
+        else:
+            shutil.rmtree(self._path)
+
+
+def _put(stage: Path) -> None:
+    for path in sorted(stage.iterdir()):
+        if path.name != _MARK:
+            path.replace(stage.parent / path.name)
+    _sync(stage.parent)
+    shutil.rmtree(stage)
 
 
 def _write(path: Path, content: bytes) -> None:
-    draft = path.with_name(f".{path.name}.restored")
-    draft.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    # Root restores for the service's user, who owns the folder.
+    give_to_owner_of_folder(path)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Holds the lock, which the kernel drops with the process; BlockingIOError where another one does."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        give_to_owner_of_folder(draft)
-        draft.replace(path)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
     finally:
-        draft.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

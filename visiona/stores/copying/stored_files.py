@@ -11,6 +11,7 @@ import trio
 
 from visiona.stores.copying.archive_reader import Archive
 from visiona.stores.copying.ends import Progress
+from visiona.stores.copying.errors import CommitUncertain
 from visiona.stores.copying.file_list import contents_of
 from visiona.stores.files.interfaces import FileRef, FileStore
 
@@ -42,8 +43,13 @@ class StoredFiles:
 
     @contextlib.contextmanager
     def in_place(self) -> Iterator[None]:
-        """They are."""
-        yield
+        """They are; once the rows are committed, or may be, they stay."""
+        try:
+            yield
+        except CommitUncertain:
+            self._placed.clear()
+            raise
+        self._placed.clear()
 
     async def take_back(self) -> None:
         """Removes what was put there."""

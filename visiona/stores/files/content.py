@@ -13,6 +13,7 @@ import contextlib
 import errno
 import fcntl
 import hashlib
+import logging
 import os
 import stat
 import threading
@@ -24,6 +25,8 @@ from typing import Any
 from visiona.stores.errors import StoreUnavailable
 from visiona.stores.files.errors import NoRoom, UploadBusy, WrongContent
 from visiona.stores.files.interfaces import FileRef
+
+logger = logging.getLogger(__name__)
 
 KEPT_DIGESTS = 256
 """Digests of what has come so far, kept from one piece of an upload to the next; without one the piece is read again."""
@@ -296,4 +299,6 @@ def translated() -> Iterator[None]:
     except OSError as error:
         if error.errno in _FULL:
             raise NoRoom("the disk of the server is full") from error
-        raise StoreUnavailable("the folder of the model files cannot be used") from error
+        what = "the folder of the model files cannot be used"
+        logger.warning(what, extra={"reason": str(error)})
+        raise StoreUnavailable(what) from error

@@ -14,6 +14,7 @@ obstore does the signing and the talking; its calls block and are made in worker
 """
 
 import hashlib
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime, timedelta
@@ -23,7 +24,7 @@ from typing import TypeVar
 
 import obstore
 import trio
-from obstore.exceptions import BaseError
+from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import S3Store
 
 from visiona.stores.errors import StoreUnavailable
@@ -34,6 +35,20 @@ from visiona.stores.files.interfaces import PIECE_BYTES, File, FileRef, Known, U
 from visiona.stores.s3_address import S3Address
 
 T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+ANSWER_SECONDS = timedelta(seconds=10)
+"""For a question, or a block of a file, to be answered whole: so long whoever asks us waits where nobody is there."""
+
+WORK_SECONDS = timedelta(minutes=10)
+"""For the object store to take a part of a file, or to copy one of a few gigabytes."""
+
+BLOCK_BYTES = 1024 * 1024
+"""Of a file that is read, in one request: the object store does not wait for whoever reads from us at his own pace."""
+
+JUDGED_BLOCK_BYTES = 8 * 1024 * 1024
+REASON_CHARACTERS = 300
 
 MAX_THREADS = 16
 """They wait for the network; each holds one piece."""
@@ -54,21 +69,9 @@ class S3Files:
     def __init__(self, address: S3Address, folder: Path, *, reserve_bytes: int) -> None:
         self._folder = ContentFolder(folder, reserve_bytes)
         self._folder.prepare()
-        self._store = S3Store(
-            address.bucket,
-            prefix=address.prefix or None,
-            endpoint=address.endpoint,
-            region=address.region,
-            access_key_id=address.access_key,
-            secret_access_key=address.secret_key,
-            virtual_hosted_style_request=False,
-            client_options={
-                "timeout": timedelta(seconds=30),
-                "connect_timeout": timedelta(seconds=5),
-                "allow_http": True,
-            },
-            retry_config={"max_retries": 2, "retry_timeout": timedelta(seconds=10)},
-        )
+        self._store = _opened(address, ANSWER_SECONDS)
+        self._patient_store = _opened(address, WORK_SECONDS)
+        self._settling: dict[str, trio.Lock] = {}
         self._limiter = trio.CapacityLimiter(MAX_THREADS)
 
     async def upload_url(self, ref: FileRef, expires: timedelta) -> str | None:
@@ -96,7 +99,15 @@ class S3Files:
         return await self._run(lambda: self._size_or_none(_object(ref)) == ref.size)
 
     async def settle(self, ref: FileRef) -> bool:
-        return await self._run(partial(self._settle, ref))
+        # One at a time: until its URL ends, whoever has it may change what is in `incoming`, and so what another one
+        # copies to where this one has just judged it.
+        lock = self._settling.setdefault(ref.key, trio.Lock())
+        try:
+            async with lock:
+                return await self._run(partial(self._settle, ref))
+        finally:
+            if not lock.locked():
+                self._settling.pop(ref.key, None)
 
     async def delete(self, ref: FileRef) -> bool:
         return await self._run(partial(self._delete, ref))
@@ -133,11 +144,11 @@ class S3Files:
             self._remove([_incoming(ref)])
             raise WrongContent(f"{size} of {ref.size} bytes have come", about="size")
         # Judged after the copy: until its URL ends, whoever has it may change what is in `incoming`.
-        obstore.copy(self._store, _incoming(ref), _object(ref))
+        obstore.copy(self._patient_store, _incoming(ref), _object(ref))
         digest, count = hashlib.sha256(), 0
-        for piece in obstore.get(self._store, _object(ref)).stream(min_chunk_size=1024 * 1024):
-            digest.update(piece)
-            count += len(piece)
+        while block := _block(self._store, ref, count, JUDGED_BLOCK_BYTES):
+            digest.update(block)
+            count += len(block)
         self._remove([_incoming(ref)])
         if count != ref.size or digest.hexdigest() != ref.sha256:
             self._remove([_object(ref)])
@@ -146,7 +157,7 @@ class S3Files:
 
     def _place(self, ref: FileRef, path: Path) -> None:
         with path.open("rb") as file:
-            obstore.put(self._store, _object(ref), file)
+            obstore.put(self._patient_store, _object(ref), file)
         path.unlink(missing_ok=True)
 
     def _delete(self, ref: FileRef) -> bool:
@@ -191,17 +202,37 @@ class _S3File:
 
     async def read(self, offset: int = 0, length: int | None = None) -> AsyncGenerator[bytes, None]:
         end = self.ref.size if length is None else min(self.ref.size, offset + length)
-        if offset >= end:
-            return
-        asked = partial(obstore.get, self._store, _object(self.ref), options={"range": (offset, end)})
-        pieces = iter((await self._run(asked)).stream(min_chunk_size=PIECE_BYTES))
-        while (got := await self._run(lambda: next(pieces, None))) is not None:
-            view = memoryview(got)
-            for start in range(0, len(view), PIECE_BYTES):
-                yield bytes(view[start : start + PIECE_BYTES])
+        while offset < end:
+            size = min(BLOCK_BYTES, end - offset)
+            block = await self._run(partial(_block, self._store, self.ref, offset, size))
+            if len(block) != size:
+                raise StoreUnavailable("the object store has a shorter file than it said")
+            offset += size
+            for start in range(0, size, PIECE_BYTES):
+                yield block[start : start + PIECE_BYTES]
 
     async def _run(self, work: Callable[[], T]) -> T:
         return await trio.to_thread.run_sync(_translating(work), limiter=self._limiter)
+
+
+def _opened(address: S3Address, timeout: timedelta) -> S3Store:
+    return S3Store(
+        address.bucket,
+        prefix=address.prefix or None,
+        endpoint=address.endpoint,
+        region=address.region,
+        access_key_id=address.access_key,
+        secret_access_key=address.secret_key,
+        virtual_hosted_style_request=False,
+        client_options={"timeout": timeout, "connect_timeout": timedelta(seconds=5), "allow_http": True},
+        retry_config={"max_retries": 1, "retry_timeout": timedelta(seconds=5)},
+    )
+
+
+def _block(store: S3Store, ref: FileRef, offset: int, length: int) -> bytes:
+    """A part of a file that is there; empty behind its end."""
+    length = min(length, ref.size - offset)
+    return bytes(obstore.get_range(store, _object(ref), start=offset, length=length)) if length > 0 else b""
 
 
 def _object(ref: FileRef) -> str:
@@ -229,8 +260,13 @@ def _translating(work: Callable[[], T]) -> Callable[[], T]:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """What the object store refuses, in our words; its own may hold names and addresses."""
+    """What the object store refuses, in our words; its own, which may hold names and addresses, are for the log."""
     try:
         yield
     except (BaseError, OSError) as error:
-        raise StoreUnavailable("the object store of the model files does not answer as it should") from error
+        what = "the object store of the model files does not answer as it should"
+        if isinstance(error, (PermissionDeniedError, UnauthenticatedError)):
+            what = "the object store refuses this server: look at the key in storage.url, and at this machine's clock"
+        reason = " ".join(str(error).split())[:REASON_CHARACTERS]
+        logger.warning(what, extra={"reason": reason})
+        raise StoreUnavailable(what) from error

@@ -14,7 +14,7 @@ from quart import Blueprint, Quart, Response, current_app
 from werkzeug.routing import Rule
 
 from visiona.web.answers import Json, plain
-from visiona.web.described import NOT_DESCRIBED, Described, description_or_none
+from visiona.web.described import NOT_DESCRIBED, Described, described, description_or_none
 from visiona.web.guards import is_public
 from visiona.web.openapi_operation import COMPONENTS, Told, operation
 
@@ -58,6 +58,7 @@ def openapi_routes() -> Blueprint:
     routes = Blueprint("openapi", __name__)
 
     @routes.get("/openapi.json")
+    @described(media=("application/json",))
     async def openapi() -> Response:
         """This document."""
         return plain(document(current_app))

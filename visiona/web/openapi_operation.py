@@ -1,7 +1,7 @@
 """One operation of the OpenAPI document: what is asked, what is answered, what is refused with which code."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from visiona.domain.errors import (
     Invalid,
@@ -15,7 +15,7 @@ from visiona.domain.errors import (
 )
 from visiona.web.answers import Json
 from visiona.web.cookies import SESSION_COOKIE
-from visiona.web.described import Described
+from visiona.web.described import NOT_DESCRIBED, Described
 from visiona.web.errors import STATUS
 from visiona.web.examples import EXAMPLES
 from visiona.web.json_schema import Schema, Schemas
@@ -54,10 +54,10 @@ def operation(
         parameters += _query(told, described)
         if described.body is not None:
             spoken["requestBody"] = _body(told, described)
-        spoken["responses"] = {
-            **_answers(told, described),
-            **_refusals(method, described, names, public=public),
-        }
+        answers = _answers(told, described)
+        is_silent = described is NOT_DESCRIBED
+        refusals = _OF_A_STANDARD if is_silent else _refusals(method, described, names, public=public)
+        spoken["responses"] = {**answers, **refusals}
     if parameters:
         spoken["parameters"] = parameters
     return spoken
@@ -157,6 +157,11 @@ def _refusals(method: str, described: Described, names: list[str], *, public: bo
 def _refusal(codes: Iterable[str]) -> Json:
     named = ", ".join(f"`{code}`" for code in sorted(codes))
     return {"description": f"Refused: {named}.", "content": {"application/json": {"schema": _REFUSAL}}}
+
+
+_OF_A_STANDARD: Mapping[str, Json] = {
+    "default": {"description": "As OpenID Connect has it; to a browser a page that says what is wrong."}
+}
 
 
 def _of_a_device() -> Json:

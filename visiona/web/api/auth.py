@@ -47,7 +47,7 @@ def auth_routes(stores: Stores, now: Callable[[], datetime]) -> Blueprint:
         )
 
     @routes.post("/api/auth/login")
-    @described(status=0, refusals=(Gone,))
+    @described(status=0, also={410: "Refused: `NOT_IMPLEMENTED`."})
     async def login_with_password() -> Response:
         """Kept for the existing front-end: 410, nobody sends a password here."""
         raise Gone(

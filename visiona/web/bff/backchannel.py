@@ -16,6 +16,8 @@ from visiona.services.sessions import end_sessions_of_idp
 from visiona.stores.interfaces import Stores
 from visiona.web.bff.errors import from_provider, reason_of
 from visiona.web.bff.replays import Replays
+from visiona.web.described import described
+from visiona.web.errors import ProviderDown
 from visiona.web.revoking import Revoking
 
 log = logging.getLogger(__name__)
@@ -32,6 +34,7 @@ def backchannel_routes(
     replays = Replays()
 
     @routes.post("/api/auth/backchannel-logout")
+    @described(also={200: "They have ended."}, status=0, refusals=(Invalid, TooLarge, ProviderDown))
     async def backchannel_logout() -> Response:
         """End the sessions that the provider's logout token names."""
         token = await _token()

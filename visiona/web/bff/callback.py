@@ -35,6 +35,8 @@ from visiona.web.bff.place import Place
 from visiona.web.bff.requests import single_parameters
 from visiona.web.cookies import SessionCookie
 from visiona.web.current_request import request_header
+from visiona.web.described import described
+from visiona.web.errors import ProviderDown, SignInFailed
 from visiona.web.revoking import Revoking
 
 log = logging.getLogger(__name__)
@@ -57,6 +59,14 @@ def callback_routes(
     routes = Blueprint("callback", __name__)
 
     @routes.get("/api/auth/callback")
+    @described(
+        also={
+            302: "A session has begun: to where the sign-in was for.",
+            200: "The same, by a page that leads on.",
+        },
+        status=0,
+        refusals=(SignInFailed, ProviderDown),
+    )
     @shown_to_people(place)
     async def callback() -> Response:
         """The identity provider's answer: begin a session and go where the sign-in was for."""

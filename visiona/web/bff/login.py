@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypedDict
 from urllib.parse import urlencode
 
 from quart import Blueprint, Response, g, request
@@ -21,7 +22,8 @@ from visiona.web.bff.place import Place
 from visiona.web.bff.requests import redirect
 from visiona.web.cross_site import cross_site_fault
 from visiona.web.current_request import request_header
-from visiona.web.errors import SignInFailed
+from visiona.web.described import described
+from visiona.web.errors import ProviderDown, SignInFailed
 from visiona.web.rate_limits import SignInBeginnings
 
 log = logging.getLogger(__name__)
@@ -30,6 +32,12 @@ _ROUND = "you have signed in several times within a minute and were sent back ea
 _ELSEWHERE = (
     "this server does not know that it is reached by this address; whoever runs it sets web.public_url"
 )
+
+
+class LoginQuery(TypedDict, total=False):
+    """What may stand behind the path."""
+
+    return_to: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +60,12 @@ def login_routes(
     routes = Blueprint("login", __name__)
 
     @routes.get("/api/auth/login")
+    @described(
+        also={302: "To the identity provider."},
+        status=0,
+        query=LoginQuery,
+        refusals=(SignInFailed, ProviderDown),
+    )
     @shown_to_people(place)
     async def login() -> Response:
         """Send the browser to the identity provider, and afterwards to the local path `return_to`."""

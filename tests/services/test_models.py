@@ -6,7 +6,7 @@ import trio
 from visiona.domain.access import Actor, Role
 from visiona.domain.audit import EVERYTHING, AuditFilter, Deed
 from visiona.domain.errors import Conflict, Invalid, NotAllowed, NotFound, StorageFull, TooLarge, VisionaError
-from visiona.domain.ids import ModelId
+from visiona.domain.ids import ModelId, UserId
 from visiona.domain.models import EVERY_MODEL, Model, ModelFilter, ModelSource, ModelStatus
 from visiona.services.models import Announced, Quota, announce_model, announced, get_model, list_models
 from visiona.stores.interfaces import Stores
@@ -164,6 +164,14 @@ async def test_the_three_filters_combine_and_a_list_is_walked(stores: Stores, ho
         if (cursor := page.next_cursor) is None:
             break
     assert sorted(walked) == [str(number) for number in range(6)]
+
+
+@pytest.mark.parametrize("owner", ["nobody", "\0", "a\0b", "\ud800", "x" * 100_000])
+async def test_h19_what_is_no_id_has_no_models(stores: Stores, home: Home, owner: str) -> None:
+    """PostgreSQL has no text with NUL in it, and no half characters."""
+    await announce(stores, home)
+    found = await list_models(stores, home.actor, ModelFilter(owner=UserId(owner)))
+    assert found.items == ()
 
 
 async def test_a_share_is_used_up_at_its_last_byte_and_model(stores: Stores, home: Home) -> None:

@@ -152,6 +152,9 @@ async def list_models(
         Invalid: the limit or the cursor is none.
     """
     workspaces = tuple(actor.workspaces)
+    if wanted.owner is not None and not is_uuid(wanted.owner):
+        # Nobody's id, and not everything can be put to a database: PostgreSQL has no text with NUL.
+        return Page((), None)
 
     async def newest(tx: Tx, size: int, before: Position | None) -> list[Model]:
         return await tx.models.list_in(workspaces, wanted, size, before)

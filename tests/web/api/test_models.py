@@ -169,6 +169,12 @@ async def test_a_download_is_whole_in_part_or_its_head() -> None:
     assert part.headers["Content-Range"] == f"bytes 100000-100099/{len(CONTENT)}"
     head = await ada.ask("HEAD", path)
     assert (head.status, head.body, head.headers["ETag"]) == (200, b"", whole.headers["ETag"])
+    head = await ada.ask("HEAD", path, headers={"Range": "bytes=5-9"})
+    assert (head.status, head.headers["Content-Length"]) == (200, str(len(CONTENT)))
+    several = await ada.ask("GET", path, headers={"Range": "bytes=0-1,5-9"})
+    assert (several.status, several.body) == (200, CONTENT)
+    suffix = await ada.ask("GET", path, headers={"Range": "bytes=-10"})
+    assert (suffix.status, suffix.body) == (206, CONTENT[-10:])
 
 
 async def test_m09_a_download_goes_on_only_with_the_same_file() -> None:

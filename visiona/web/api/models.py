@@ -123,7 +123,8 @@ def model_routes(stores: Stores, parts: ModelParts, now: Callable[[], datetime])
         part = part_asked(
             ref.size,
             ref.etag,
-            range_text=request_header("range"),
+            # Of HEAD there are no ranges (RFC 9110 §14.2).
+            range_text=request_header("range") if request.method == "GET" else None,
             if_range=request_header("if-range"),
             if_match=request_header("if-match"),
             if_none_match=request_header("if-none-match"),

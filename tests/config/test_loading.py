@@ -243,3 +243,18 @@ def test_redis_is_a_section_of_its_own_and_the_stores_have_it() -> None:
     faults = faults_of(None, {"VISIONA_REDIS_URL": "http://:hush@cache", "VISIONA_REDIS_POOL_SIZE": "0"})
     assert [fault.partition(":")[0] for fault in faults] == ["redis.url", "redis.pool_size"]
     assert "hush" not in "".join(faults)
+
+
+def test_mails_need_an_address_that_their_links_are_made_of(tmp_path: Path) -> None:
+    secret = tmp_path / "password"
+    secret.write_text("hush\n", encoding="utf-8")
+    secret.chmod(0o600)
+    environ = {
+        "VISIONA_MAIL_HOST": "mail.example.com",
+        "VISIONA_MAIL_FROM_ADDRESS": "visiona@example.com",
+        "VISIONA_MAIL_USER": "visiona",
+        "VISIONA_MAIL_PASSWORD_FILE": str(secret),
+    }
+    assert faults_of(None, environ) == ["[mail] needs web.public_url: the links in mails are made of it"]
+    mail = load(None, {**environ, "VISIONA_WEB_PUBLIC_URL": "https://v.example"}).mail
+    assert (mail.password, mail.port_or_usual) == ("hush", 587)

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-TOKEN_IN_FULL = re.compile(rb"vA[acopsACOPS]_[0-9A-Za-z]{5,}")
+TOKEN_IN_FULL = re.compile(rb"vA[aciopsACIOPS]_[0-9A-Za-z]{5,}")
 """More of a token than the eight characters that a log may show."""
 
-LISTED_IN_FULL = re.compile(rb"vA[acopsACOPS]_[0-9A-Za-z]{9,}")
+LISTED_IN_FULL = re.compile(rb"vA[aciopsACIOPS]_[0-9A-Za-z]{9,}")
 """More than the twelve that lists of tokens show, and that the database keeps for them."""
 
 

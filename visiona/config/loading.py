@@ -11,6 +11,7 @@ from visiona.config.service_manager import ServiceManager, read_service_manager
 from visiona.config.settings import SECTIONS, InternalSettings, Settings
 from visiona.config.sources import Findings, read_credentials, read_environment, read_file, read_flags
 from visiona.config.values import NotThis, Value, convert
+from visiona.integrations.mail.settings import MailSettings
 from visiona.ops.health import HealthSettings
 from visiona.ops.logs import LogSettings
 from visiona.relay.settings import RelaySettings
@@ -150,6 +151,7 @@ def _settings(values: Mapping[str, Value], manager: ServiceManager) -> Settings:
         health=HealthSettings(**piece("health")),
         log=LogSettings(**piece("log")),
         audit=AuditSettings(**piece("audit")),
+        mail=MailSettings(**piece("mail")),
         manager=manager,
     )
 
@@ -162,4 +164,7 @@ def _check(settings: Settings) -> list[str]:
         check: Callable[[], list[str]] | None = getattr(piece, "check", None)
         found = check() if check is not None else []
         faults += [fault if fault.startswith(f"{section}.") else f"[{section}] {fault}" for fault in found]
+    if settings.mail.is_on and settings.web.public_url is None:
+        # Or the links would be made of what a request says, or lead to the reader's own machine.
+        faults.append("[mail] needs web.public_url: the links in mails are made of it")
     return faults

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from visiona.config.service_manager import ServiceManager
 from visiona.domain.listen import ListenAddress
+from visiona.integrations.mail.settings import MailSettings
 from visiona.ops.health import HealthSettings
 from visiona.ops.logs import LogSettings
 from visiona.relay.settings import RelaySettings
@@ -55,6 +56,7 @@ class Settings:
     health: HealthSettings
     log: LogSettings
     audit: AuditSettings
+    mail: MailSettings
     manager: ServiceManager = NOT_MANAGED
 
 
@@ -70,6 +72,7 @@ SECTIONS: Mapping[str, type] = {
     "health": HealthSettings,
     "log": LogSettings,
     "audit": AuditSettings,
+    "mail": MailSettings,
 }
 """Section of the file → the class that declares its keys; a field is a key."""
 
@@ -83,5 +86,7 @@ configuration may serve this release and a later one, and nobody should believe 
 NOT_KEYS = frozenset({"database.state_dir", "database.redis"})
 """Fields that are filled from elsewhere: the state directory is one key above all sections, Redis is a section."""
 
-SECRETS = frozenset({"database.url", "redis.url", "storage.url", "oidc.client_secret", "session.key"})
+SECRETS = frozenset(
+    {"database.url", "redis.url", "storage.url", "oidc.client_secret", "session.key", "mail.password"}
+)
 """Keys whose value is never shown; a URL can hold a password. Each has a `_FILE` twin and a systemd credential."""

@@ -1,8 +1,8 @@
 """Inviting people into a workspace, and accepting that.
 
-An invitation names an address and is shown once, as a link, to whoever made it: how the link reaches its person is
-theirs to choose, for this server sends no mail. It works for the account of that address alone, so it is worth nothing
-to whoever finds it. Nothing an inviter is told depends on whether the address has an account here.
+An invitation names an address and is shown once, as a link, to whoever made it; where the server may send mail, it also
+goes to the address (web/invitation_mail.py). It works for the account of that address alone, so it is worth nothing to
+whoever finds it. Nothing an inviter is told depends on whether the address has an account here.
 """
 
 from dataclasses import dataclass, field
@@ -27,10 +27,11 @@ _GONE = "this invitation was used or withdrawn, or its 7 days are over; ask for 
 
 @dataclass(frozen=True, slots=True)
 class NewInvitation:
-    """An invitation and its text, which exists nowhere else."""
+    """An invitation, its text, which exists nowhere else, and the workspace that it is for."""
 
     invitation: Invitation
     text: str = field(repr=False)
+    workspace: Workspace
 
 
 async def invite(
@@ -57,7 +58,7 @@ async def invite(
         expires_at=now + INVITATION_TTL,
     )
 
-    async def add(tx: Tx) -> None:
+    async def add(tx: Tx) -> Workspace:
         workspace, _ = await held_workspace(tx, actor, workspace_id, Role.ADMIN)
         if workspace.personal_of is not None:
             raise Conflict("a personal workspace is one person's; make a workspace to share")
@@ -73,9 +74,9 @@ async def invite(
             email=made.email,
             role=role.value,
         )
+        return workspace
 
-    await stores.write(add)
-    return NewInvitation(made, text)
+    return NewInvitation(made, text, await stores.write(add))
 
 
 async def list_invitations(

@@ -6,6 +6,8 @@ from visiona.domain.access import Role
 from visiona.web.json_schema import Says
 from visiona.web.shapes import Count, DeviceItem, Id, Moment, Text
 
+MailState = Literal["off", "limited", "queued", "sent", "failed"]
+Language = Literal["en", "zh-TW", "zh-CN"]
 Invitable = Literal["member", "admin"]
 
 
@@ -75,6 +77,9 @@ class InvitationWish(TypedDict):
 
     email: Annotated[str, Says(max_length=4096, example="bob@example.com")]
     role: NotRequired[Role]
+    language: NotRequired[
+        Annotated[Language, Says(description="of the mail; without it, of Accept-Language")]
+    ]
 
 
 class InvitationItem(TypedDict):
@@ -86,6 +91,10 @@ class InvitationItem(TypedDict):
     invited_by: Id
     created_at: Moment
     expires_at: Moment
+    mail: NotRequired[
+        Annotated[MailState, Says(description="what became of its mail, while the server knows")]
+    ]
+    mail_fault: NotRequired[str]
 
 
 class InvitationList(TypedDict):

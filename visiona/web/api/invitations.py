@@ -6,10 +6,10 @@ The token stands behind the `#` of the link: no browser sends that to any server
 from collections.abc import Callable
 from datetime import datetime
 
-from quart import Blueprint, Response
+from quart import Blueprint, Response, request
 
 from visiona.domain.access import Role, Scope
-from visiona.domain.errors import Conflict, Gone
+from visiona.domain.errors import Conflict, Gone, Invalid
 from visiona.domain.ids import InvitationId, WorkspaceId
 from visiona.domain.invitations import Invitation
 from visiona.domain.notices import NoticeKind, member_subject
@@ -22,9 +22,11 @@ from visiona.services.invitations import (
 from visiona.stores.interfaces import Stores
 from visiona.web.answers import Json, moment, no_content, ok
 from visiona.web.api.workspaces import read_role
+from visiona.web.console.languages import LANGUAGES, preferred
 from visiona.web.described import described
 from visiona.web.guards import current_actor
-from visiona.web.json_body import body_fields
+from visiona.web.invitation_mail import InvitationMail
+from visiona.web.json_body import Fields, body_fields
 from visiona.web.revoking import Revoking
 from visiona.web.workspace_shapes import (
     Acceptance,
@@ -39,7 +41,11 @@ PAGE = "/invitation"
 
 
 def invitation_routes(
-    stores: Stores, revoking: Revoking, base_url: Callable[[], str], now: Callable[[], datetime]
+    stores: Stores,
+    revoking: Revoking,
+    base_url: Callable[[], str],
+    mail: InvitationMail,
+    now: Callable[[], datetime],
 ) -> Blueprint:
     """The routes.
 
@@ -47,6 +53,7 @@ def invitation_routes(
         stores: invitations and members.
         revoking: has the new member's tokens and sessions know the workspace.
         base_url: where browsers reach this server, without a slash at its end.
+        mail: brings invitations to their addresses, if this server does.
         now: the wall clock.
     """
     routes = Blueprint("invitations", __name__)
@@ -54,21 +61,25 @@ def invitation_routes(
     @routes.post("/api/workspaces/<workspace_id>/members")
     @described(answer=NewInvitation, status=201, body=InvitationWish, refusals=(Conflict,))
     async def ask(workspace_id: str) -> Response:
-        """Invite the person of an e-mail address; the link is in this answer alone, and yours to hand on."""
+        """Invite the person of an e-mail address; the link is in this answer, and mailed where the server sends mail."""
         actor = current_actor(Scope.WORKSPACES)
         fields = await body_fields()
         role = read_role(fields.text_or_none("role") or Role.MEMBER.value)
+        language = _language(fields)
         made = await invite(stores, actor, WorkspaceId(workspace_id), fields.text("email"), role, now())
         link = f"{base_url()}{PAGE}#{made.text}"
-        return ok({**_shown(made.invitation), "token": made.text, "link": link}, 201)
+        became = await mail.send(actor, made, link, language)
+        return ok({**_shown(made.invitation), "token": made.text, "link": link, **became}, 201)
 
     @routes.get("/api/workspaces/<workspace_id>/invitations")
     @described(answer=InvitationList)
     async def waiting(workspace_id: str) -> Response:
-        """The invitations that wait, the newest first, never their text."""
+        """The invitations that wait, the newest first, never their text; and what became of their mails."""
         actor = current_actor(Scope.WORKSPACES)
         found = await list_invitations(stores, actor, WorkspaceId(workspace_id), now())
-        return ok({"items": [_shown(each) for each in found], "next_cursor": None})
+        return ok(
+            {"items": [{**_shown(each), **mail.became(each.id)} for each in found], "next_cursor": None}
+        )
 
     @routes.delete("/api/workspaces/<workspace_id>/invitations/<invitation_id>")
     @described(status=204)
@@ -90,6 +101,16 @@ def invitation_routes(
         return ok({"workspace_id": workspace.id, "name": workspace.name, "role": role.value})
 
     return routes
+
+
+def _language(fields: Fields) -> str:
+    """In which the person is written to: as asked for, else as whoever invites reads."""
+    asked = fields.text_or_none("language")
+    if asked is None:
+        return preferred(request.headers.get("Accept-Language"))
+    if asked not in LANGUAGES:
+        raise Invalid("language: " + ", ".join(LANGUAGES))
+    return asked
 
 
 def _shown(invitation: Invitation) -> Json:

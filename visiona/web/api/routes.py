@@ -24,6 +24,7 @@ from visiona.web.api.pairing import pairing_routes
 from visiona.web.api.sessions import session_routes
 from visiona.web.api.tokens import token_routes
 from visiona.web.api.workspaces import workspace_routes
+from visiona.web.invitation_mail import InvitationMail
 from visiona.web.live_feed import LiveFeed
 from visiona.web.openapi import openapi_routes
 from visiona.web.rate_limits import ExchangeLimits
@@ -42,6 +43,7 @@ def api_routes(
     models: ModelParts,
     loads: Loads,
     snapshots: Snapshots,
+    invitation_mail: InvitationMail,
     relay_url: str,
     base_url: Callable[[], str],
     settle: Settle = at_once,
@@ -62,6 +64,6 @@ def api_routes(
         live_routes(feed),
         audit_routes(stores, now),
         workspace_routes(stores, revoking, now),
-        invitation_routes(stores, revoking, base_url, now),
+        invitation_routes(stores, revoking, base_url, invitation_mail, now),
         openapi_routes(),
     ]

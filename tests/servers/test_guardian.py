@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.servers import guardian, trees
+from tests.support.servers.processes import ServerFolder
 
 POSTGRES = """
 from tests.support.servers.postgres import PostgresServer
@@ -100,8 +101,7 @@ def test_after_a_run_that_ends_nobody_is_left() -> None:
         assert run.stdout is not None
         told = json.loads(run.stdout.readline())
         assert run.wait(30) == 0
-        assert still_there(told["pids"]) == []
-        assert not Path(told["folders"][0]).exists()
+    wait_gone(told["pids"], told["folders"])
 
 
 def test_who_has_the_id_by_now_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,6 +116,14 @@ def test_who_has_the_id_by_now_is_left_alone(monkeypatch: pytest.MonkeyPatch) ->
     assert ended == [7]
 
 
-def test_only_temporary_folders_are_removed(tmp_path: Path) -> None:
-    guardian.guard([json.dumps({"folder": str(tmp_path)})])
+@pytest.mark.parametrize("word", ["folder", "remove"])
+def test_only_temporary_folders_are_removed(tmp_path: Path, word: str) -> None:
+    guardian.guard([json.dumps({word: str(tmp_path)})])
     assert tmp_path.exists()
+
+
+def test_a_folder_goes_while_the_run_goes_on() -> None:
+    folder = ServerFolder("going")
+    (folder.path / "file").touch()
+    folder.remove()
+    wait_gone([], [str(folder.path)])

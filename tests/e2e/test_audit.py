@@ -13,7 +13,7 @@ from tests.e2e.client import until
 from tests.e2e.evidence import Evidence
 from tests.e2e.server import Server, in_process, running_server
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 PASSWORD, WRONG, NEXT = "first horse battery", "wrong horse battery", "next horse battery"
 

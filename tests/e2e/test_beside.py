@@ -12,7 +12,7 @@ from tests.e2e.backend import Backend
 from tests.e2e.client import Caller, until
 from tests.e2e.server import Server
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 
 @pytest.fixture(scope="module")

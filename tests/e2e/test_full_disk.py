@@ -14,7 +14,7 @@ from tests.e2e.evidence import Evidence
 from tests.e2e.server import Server, running_server
 from tests.support.small_disk import SmallDisk, small_disk
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 Measured = Callable[[str, float], None]
 

@@ -10,7 +10,7 @@ from tests.e2e.evidence import Evidence
 from tests.e2e.server import running_server
 from tests.support.servers.smtp import CA_FILE, PASSWORD, USER, SmtpServer
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 
 def test_a_mail_brings_its_person_in_and_nothing_of_it_stays_behind(folder: Path, evidence: Evidence) -> None:

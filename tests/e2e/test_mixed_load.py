@@ -21,7 +21,7 @@ from tests.e2e.server import Server, running_server
 from tests.support.mixed_load import OF_TEN, Person, make_people, mix
 from tests.support.servers.postgres import NamedPostgres, PostgresServer
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 CLIENTS = 64
 SECONDS = 4.0

@@ -20,7 +20,7 @@ from tests.e2e.server import Server
 from tests.interop import gobuild
 from tests.support.toxics import ToxicRelay
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 SIZE = 8 * 1024 * 1024
 

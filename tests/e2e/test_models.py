@@ -19,7 +19,7 @@ from tests.e2e.server import Server, clean_environment, running_server
 from tests.support.servers.s3 import SECRET_KEY, S3Server
 from tests.support.small_disk import small_disk
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 MIB = 1024 * 1024
 

@@ -20,7 +20,7 @@ from tests.e2e.evidence import Evidence
 from tests.e2e.server import Server, running_server
 from tests.e2e.test_models import announced, client
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 MIB = 1024 * 1024
 IDLE_SECONDS = 1.0

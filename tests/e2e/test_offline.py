@@ -23,7 +23,7 @@ from tests.interop import gobuild
 from tests.interop.programs import go_agent
 from tests.support.toxics import before
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 Measured = Callable[[str, float], None]
 

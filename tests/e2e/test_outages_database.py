@@ -22,7 +22,7 @@ from tests.e2e.outages import RECOVERED_SECONDS, Outage, Shot, Site, measure, mu
 from tests.support.route_needs import DATABASE
 from tests.support.small_disk import small_disk
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 Measured = Callable[[str, float], None]
 

@@ -10,7 +10,7 @@ from tests.e2e.agents import Unit
 from tests.e2e.client import Watching, until
 from tests.e2e.outages import Site, figure
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 Measured = Callable[[str, float], None]
 

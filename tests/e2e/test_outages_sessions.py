@@ -10,7 +10,7 @@ from tests.e2e.client import Caller, Watching, until, watch_stream, watch_websoc
 from tests.e2e.outage_kinds import ANYTHING, REDIS, SESSION_OUTAGES
 from tests.e2e.outages import RECOVERED_SECONDS, Outage, Site, measure, tell
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 Measured = Callable[[str, float], None]
 

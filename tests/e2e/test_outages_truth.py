@@ -26,7 +26,7 @@ from tests.e2e.server import Server, running_server
 from tests.support.relays import request as handshake
 from tests.support.route_needs import DATABASE
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 Measured = Callable[[str, float], None]
 

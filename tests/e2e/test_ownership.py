@@ -16,7 +16,7 @@ from tests.e2e.backend import Backend
 from tests.e2e.client import Answer, Caller
 from tests.e2e.server import Server
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 NOWHERE = "01a1ff8a-2ec5-7eb4-a538-dda8dbd9fb3f"
 BODIES = {

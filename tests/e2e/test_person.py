@@ -21,7 +21,7 @@ from tests.e2e.person import Person, Seen, one_time_link
 from tests.e2e.server import Server, running_server
 from tests.support.lateness import Lateness
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 Measured = Callable[[str, float], None]
 

@@ -15,7 +15,7 @@ from tests.e2e.idle import Idle
 from tests.e2e.server import Server, running_server
 from tests.support.servers.redis import RedisServer
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 Measured = Callable[[str, float], None]
 

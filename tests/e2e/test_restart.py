@@ -15,7 +15,7 @@ from tests.e2e.evidence import Evidence
 from tests.e2e.server import Server, running_server
 from tests.interop import gobuild
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 Measured = Callable[[str, float], None]
 

@@ -19,7 +19,7 @@ from tests.e2e.client import Caller, Watching, until, watch_stream, watch_websoc
 from tests.e2e.server import Server
 from tests.interop import gobuild
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 Measured = Callable[[str, float], None]
 

@@ -17,7 +17,7 @@ from tests.e2e.client import Caller, until
 from tests.e2e.evidence import TOKEN_IN_FULL, Evidence
 from tests.e2e.server import Server, running_server
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 COOKIE = "s3cretSessionCookie0123456789abcdefghijklmno"
 LINE = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z (DEBUG|INFO|WARNING|ERROR) +[\w.]+: ")

@@ -19,7 +19,7 @@ from tests.e2e.client import Caller, Watching, watch_stream, watch_websocket
 from tests.e2e.server import Server
 from tests.support.lateness import Lateness
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 Measured = Callable[[str, float], None]
 

@@ -16,7 +16,7 @@ from tests.e2e.client import until
 from tests.e2e.evidence import Evidence
 from tests.e2e.server import Server, clean_environment, in_process, running_server
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 PASSWORD = "hunter2 and some more"
 

@@ -14,7 +14,7 @@ from tests.e2e.evidence import Evidence
 from tests.e2e.server import Server, running_server
 from tests.interop import gobuild
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 SAMPLES = Path(__file__).parents[1] / "support" / "certificates"
 

@@ -17,7 +17,7 @@ from tests.e2e.client import Caller, until
 from tests.e2e.server import Server
 from tests.interop import gobuild
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 GO = pytest.mark.interop
 KINDS = [

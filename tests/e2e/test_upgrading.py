@@ -14,7 +14,7 @@ from tests.e2e.evidence import Evidence
 from tests.e2e.server import Server, running_server
 from tests.support.servers.postgres import NamedPostgres, PostgresServer
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 LAST = len(known_migrations())
 

@@ -11,7 +11,7 @@ from tests.e2e.backend import Backend
 from tests.e2e.client import Caller, Watching, watch_stream, watch_websocket
 from tests.e2e.server import Server
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 Measured = Callable[[str, float], None]
 

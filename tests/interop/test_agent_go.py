@@ -17,7 +17,7 @@ from visiona.agent.status import State, Status
 
 from tests.interop.programs import GoProgram
 
-pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.timeout(180)]
 
 StartServer = Callable[..., GoProgram]
 TOKEN = "vAs_" + "6" * 64

@@ -15,7 +15,7 @@ from tests.interop.pattern import digest, pattern
 from tests.interop.programs import GoProgram
 from tests.interop.small_relay import ask, small_relay
 
-pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.timeout(180)]
 
 TOKEN = "vAs_" + "5" * 64
 BULK_BYTES = 100 << 20

@@ -11,7 +11,7 @@ from tests.support.servers.redis import RedisServer
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize("version", sorted(VERSIONS))
 def test_a_postgresql_keeps_what_was_committed_when_it_is_killed(version: int) -> None:
     with PostgresServer(version) as server:

@@ -81,7 +81,7 @@ async def test_a_good_one_is_good(good: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 async def test_a_flipped_bit_anywhere_is_noticed_or_changes_nothing(good: Path) -> None:
     content = bytes_of(good)
     promised = (await check(good, Watching())).tables

@@ -27,7 +27,7 @@ def visiona(state_dir: Path, *arguments: str) -> subprocess.CompletedProcess[str
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(30)
+@pytest.mark.timeout(180)
 async def test_s03_no_half_of_a_backup_stays(tmp_path: Path) -> None:
     await filled_with_many(tmp_path / "state", 20_000)
     refused = visiona(tmp_path / "state", "backup", str(tmp_path / "file.zip"))
@@ -37,7 +37,7 @@ async def test_s03_no_half_of_a_backup_stays(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(30)
+@pytest.mark.timeout(180)
 async def test_s03_no_half_of_what_was_restored_stays(tmp_path: Path) -> None:
     await backed_up(await filled_with_many(tmp_path / "state", 20_000), tmp_path / "file.zip")
     refused = visiona(tmp_path / "new", "restore", str(tmp_path / "file.zip"))

@@ -59,7 +59,7 @@ def keys_in(state_dir: Path) -> list[bytes]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(90)
+@pytest.mark.timeout(180)
 async def test_a_restore_that_is_killed_leaves_nothing_or_everything(tmp_path: Path) -> None:
     old, new = await filled_with_many(tmp_path / "old", ROWS), StoreSettings(None, tmp_path / "new")
     await backed_up(old, tmp_path / "file.zip")
@@ -75,7 +75,7 @@ async def test_a_restore_that_is_killed_leaves_nothing_or_everything(tmp_path: P
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(90)
+@pytest.mark.timeout(180)
 async def test_a_restore_in_place_of_another_that_is_killed_keeps_the_other(tmp_path: Path) -> None:
     old = await filled_with_many(tmp_path / "old", ROWS)
     await backed_up(old, tmp_path / "file.zip")
@@ -98,7 +98,7 @@ async def test_a_restore_in_place_of_another_that_is_killed_keeps_the_other(tmp_
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(90)
+@pytest.mark.timeout(180)
 async def test_a_restore_into_postgresql_that_is_killed_leaves_nothing_or_everything(
     tmp_path: Path, postgres_server: PostgresServer | NamedPostgres
 ) -> None:
@@ -121,7 +121,7 @@ async def test_a_restore_into_postgresql_that_is_killed_leaves_nothing_or_everyt
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(90)
+@pytest.mark.timeout(180)
 async def test_a_move_that_is_killed_leaves_nothing_or_everything(
     tmp_path: Path, postgres_server: PostgresServer | NamedPostgres
 ) -> None:

@@ -12,7 +12,7 @@ from visiona.stores.settings import StoreSettings
 from tests.stores.copying.sample import MANY, dump, filled_with_many
 from tests.support.servers.postgres import NamedPostgres, PostgresServer
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 MOST_MEBIBYTES = 32
 """As JSON the rows have 16, as Python's objects over 100."""

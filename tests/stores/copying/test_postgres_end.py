@@ -296,7 +296,7 @@ async def test_a_cancelled_copy_leaves_nothing(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(40)
+@pytest.mark.timeout(180)
 async def test_a_server_that_is_killed_in_the_middle_is_a_sentence(
     tmp_path: Path, own_server: PostgresServer
 ) -> None:
@@ -315,7 +315,7 @@ async def test_a_server_that_is_killed_in_the_middle_is_a_sentence(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(40)
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize("is_told", [True, False])
 async def test_a_server_that_is_frozen_is_left(
     tmp_path: Path, own_server: PostgresServer, monkeypatch: pytest.MonkeyPatch, is_told: bool

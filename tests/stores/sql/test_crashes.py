@@ -26,7 +26,7 @@ def deaths(*arguments: str) -> list[dict[str, int]]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 async def test_s03_p02_an_exchange_killed_at_any_statement_is_whole_or_not_at_all(tmp_path: Path) -> None:
     async with open_stores(StoreSettings(None, tmp_path), exclusive=True) as stores:
         home = await a_home(stores)
@@ -43,7 +43,7 @@ async def test_s03_p02_an_exchange_killed_at_any_statement_is_whole_or_not_at_al
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 async def test_s01_a_migration_killed_at_any_statement_ran_whole_or_not_at_all(tmp_path: Path) -> None:
     *without, last = deaths("migrate", str(tmp_path))
     tables: dict[int, set[frozenset[str]]] = {}

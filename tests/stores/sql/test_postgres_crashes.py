@@ -45,7 +45,7 @@ def deaths(*arguments: str) -> list[dict[str, list[str]]]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize("deed", ["exchange", "unpair"])
 @pytest.mark.parametrize("when", ["before", "sent"])
 async def test_s01_p02_a_program_killed_at_any_statement_leaves_all_or_nothing(

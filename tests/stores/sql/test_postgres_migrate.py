@@ -349,7 +349,7 @@ class Mortal(asyncpg.Connection):  # type: ignore[misc]
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize("is_sent", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("way", ["up", "down"])
 def test_s01_a_migration_that_ends_at_any_message_ran_whole_or_not_at_all(
@@ -427,7 +427,7 @@ def mortal_server() -> Iterator[PostgresServer]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 def test_s01_a_server_killed_in_the_middle_of_a_step_has_nothing_of_it(mortal_server: PostgresServer) -> None:
     url = mortal_server.create_database()
 

@@ -135,7 +135,7 @@ def read(explained: str) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 async def test_no_question_reads_a_whole_table(url: str, questions: Asked) -> None:
     assert len(questions) > 60
 
@@ -155,7 +155,7 @@ async def test_no_question_reads_a_whole_table(url: str, questions: Asked) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 @on_asyncio
 async def test_each_filter_of_models_is_served_by_an_index(url: str) -> None:
     owner, converted, rare = UserId("u7"), ModelSource.CONVERTED, "RARE6"

@@ -115,7 +115,7 @@ def not_counting_steps(stores: SqliteStores) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 async def test_p12_ten_thousand_devices_of_one_user_stay_fast(stores: SqliteStores) -> None:
     home = await ten_thousand_devices(stores)
     token = (await create_pairing_token(stores, home.actor, NOW)).text

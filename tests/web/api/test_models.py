@@ -170,7 +170,7 @@ async def test_a_download_is_whole_in_part_or_its_head() -> None:
     head = await ada.ask("HEAD", path)
     assert (head.status, head.body, head.headers["ETag"]) == (200, b"", whole.headers["ETag"])
     head = await ada.ask("HEAD", path, headers={"Range": "bytes=5-9"})
-    assert (head.status, head.headers["Content-Length"]) == (200, str(len(CONTENT)))
+    assert (head.status, head.body, "Content-Range" in head.headers) == (200, b"", False)
     several = await ada.ask("GET", path, headers={"Range": "bytes=0-1,5-9"})
     assert (several.status, several.body) == (200, CONTENT)
     suffix = await ada.ask("GET", path, headers={"Range": "bytes=-10"})

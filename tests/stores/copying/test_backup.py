@@ -256,6 +256,25 @@ async def test_a_file_is_replaced_only_when_asked(tmp_path: Path) -> None:
     await check(tmp_path / "file.zip", Watching())
 
 
+@pytest.mark.parametrize("kind", ["link", "dangling link", "pipe", "folder"])
+async def test_what_is_no_file_is_not_replaced_by_one(tmp_path: Path, kind: str) -> None:
+    settings, place = await filled(tmp_path / "state"), tmp_path / "file.zip"
+    match kind:
+        case "pipe":
+            os.mkfifo(place)
+        case "folder":
+            place.mkdir()
+        case _:
+            place.symlink_to(tmp_path / "target")
+    if kind == "link":
+        (tmp_path / "target").write_bytes(b"mine")
+    before = place.lstat()
+    with pytest.raises(CopyRefused, match="is no plain file") as caught:
+        await backed_up(settings, place, overwrites=True)
+    assert caught.value.code == "EXISTS"
+    assert place.lstat() == before
+
+
 async def test_a_place_that_takes_no_file_is_named(tmp_path: Path) -> None:
     settings = await filled(tmp_path / "state")
     with pytest.raises(OSError, match="No such file") as caught:

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import secrets
+import stat
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -48,8 +49,7 @@ def write_archive(
         CopyRefused: there is a file of this name, or no room, or what was read again is not what was written.
         OSError: it cannot be written there.
     """
-    if not overwrites and path.exists():
-        raise CopyRefused(f"{path} exists; choose another name, or --overwrite it", code="EXISTS")
+    _refuse_what_is_there(path, overwrites=overwrites)
     with _draft(path) as draft:
         if isinstance(files, HeldFiles):
             files.hold(source)
@@ -69,6 +69,16 @@ def write_archive(
             archive.writestr(manifest.NAME, manifest.to_json(written))
         _read_again(draft, progress)
     return written
+
+
+def _refuse_what_is_there(path: Path, *, overwrites: bool) -> None:
+    if not os.path.lexists(path):
+        return
+    if not stat.S_ISREG(path.lstat().st_mode):
+        # Root would put a file in the place of a device, or of a link, whose file would stay the old one.
+        raise CopyRefused(f"{path} is no plain file; name the file itself", code="EXISTS")
+    if not overwrites:
+        raise CopyRefused(f"{path} exists; choose another name, or --overwrite it", code="EXISTS")
 
 
 def _need_room(path: Path, size: int) -> None:

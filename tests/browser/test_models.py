@@ -180,3 +180,51 @@ def test_a_model_without_its_file_says_so_and_how_to_go_on(
     expect(row.get_by_role("button", name="Load half 1")).to_be_visible()
     # What had come was not sent again.
     assert sent == [f"bytes */{len(content)}", f"bytes {MIB}-{len(content) - 1}/{len(content)}"]
+
+
+def test_many_models_are_shown_a_part_at_a_time(opened: Opened, server: Server, owner: Caller) -> None:
+    made = owner.ask("POST", "/api/workspaces", {"name": "Many"}).data["id"]
+    for number in range(500):
+        announced(owner, f"model {number}", b"x", workspace_id=made)
+    console = opened()
+    page = console.page
+    console.open("/models")
+    page.get_by_label("Show what is in").select_option("Many")
+    rows = page.locator("[data-model]")
+    expect(rows).to_have_count(100)
+    expect(page.get_by_text("500 models")).to_be_visible()
+    page.get_by_role("button", name="Show more").click()
+    expect(rows).to_have_count(200)
+    page.get_by_role("searchbox").fill("77 model")
+    expect(rows).to_have_count(5)
+    expect(page.get_by_role("button", name="Show more")).to_have_count(0)
+    page.get_by_role("searchbox").fill("")
+    expect(rows).to_have_count(100)
+
+
+def test_a_model_is_found_and_deleted_by_keyboard_alone(opened: Opened, owner: Caller) -> None:
+    brought(owner, "by keyboard")
+    console = opened()
+    page = console.page
+    console.open("/models")
+    page.get_by_role("searchbox").focus()
+    page.keyboard.type("by keyboard")
+    expect(page.locator("[data-model]")).to_have_count(1)
+    passed = []
+    for _ in range(8):
+        page.keyboard.press("Tab")
+        passed.append(page.evaluate("document.activeElement.ariaLabel ?? document.activeElement.textContent"))
+        if passed[-1] == "Delete by keyboard 1":
+            break
+    assert passed[-4:] == [
+        "Details",
+        "Load by keyboard 1 onto a device",
+        "Download by keyboard 1",
+        "Delete by keyboard 1",
+    ]
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(page.locator(":focus")).to_have_text("Delete")
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-model]")).to_have_count(0)

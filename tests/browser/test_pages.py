@@ -7,6 +7,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import Opened
 from tests.browser.console import NARROW, WIDE, Console
+from tests.browser.models import announced, brought
 from tests.e2e.client import Caller
 from tests.e2e.server import Server
 
@@ -45,7 +46,26 @@ def device_id(server: Server, owner: Caller) -> str:
     return str(made[0])
 
 
-def views(device_id: str) -> Iterator[tuple[str, str, Callable[[Console], None]]]:
+@pytest.fixture(scope="module")
+def workspace_id(owner: Caller) -> str:
+    """A workspace with an invitation and a model for each such name, one of them without its file."""
+    made = [owner.ask("POST", "/api/workspaces", {"name": name[:120]}).data["id"] for name in HOSTILE]
+    owner.ask(
+        "POST", f"/api/workspaces/{made[0]}/members", {"email": "x" * 60 + "@example.org", "role": "admin"}
+    )
+    announced(owner, "No file yet", b"x", workspace_id=made[0])
+    for name in HOSTILE:
+        more = {
+            "description": name * 4,
+            "license": name[:100],
+            "metrics": {name[:40]: 0.5},
+            "version": name[:60],
+        }
+        brought(owner, name[:120], workspace_id=made[0], **more)
+    return str(made[0])
+
+
+def views(device_id: str, workspace_id: str) -> Iterator[tuple[str, str, Callable[[Console], None]]]:
     """Each page as (name, path, what to do on it first)."""
 
     def nothing(console: Console) -> None:
@@ -76,12 +96,44 @@ def views(device_id: str) -> Iterator[tuple[str, str, Callable[[Console], None]]
             route.click()
         expect(console.page.locator(".answers").first).to_be_visible()
 
+    def upload(console: Console) -> None:
+        console.page.get_by_role("button", name="Upload a model").click()
+
+    def all_details(console: Console) -> None:
+        for each in console.page.locator("summary").all():
+            each.click()
+
+    def delete(console: Console) -> None:
+        console.page.get_by_role("button", name="Delete").last.click()
+
+    def invite(console: Console) -> None:
+        console.page.get_by_role("button", name="Invite somebody").click()
+
+    def new_workspace(console: Console) -> None:
+        console.page.get_by_role("button", name="New workspace").click()
+
+    def chosen(console: Console) -> None:
+        console.page.get_by_label("What", exact=True).select_option("Workspace made")
+        expect(console.page.get_by_role("button", name="Clear")).to_be_visible()
+
     yield "devices", "/", nothing
     yield "menu", "/", menu
     yield "device-never", f"/devices/{device_id}", nothing
     yield "device-edit", f"/devices/{device_id}", edit
     yield "device-unpair", f"/devices/{device_id}", unpair
     yield "device-gone", "/devices/01a1ff8a-2ec5-7eb4-a538-dda8dbd9fb3f", nothing
+    yield "models", "/models", nothing
+    yield "models-details", "/models", all_details
+    yield "models-upload", "/models", upload
+    yield "models-delete", "/models", delete
+    yield "activity", "/activity", nothing
+    yield "activity-chosen", "/activity", chosen
+    yield "workspaces", "/workspaces", nothing
+    yield "workspaces-new", "/workspaces", new_workspace
+    yield "workspace", f"/workspaces/{workspace_id}", nothing
+    yield "workspace-invite", f"/workspaces/{workspace_id}", invite
+    yield "workspace-delete", f"/workspaces/{workspace_id}", delete
+    yield "workspace-gone", "/workspaces/01a1ff8a-2ec5-7eb4-a538-dda8dbd9fb3f", nothing
     yield "add", "/devices/new", nothing
     yield "add-offer", "/devices/new", offer
     yield "pairing", "/pairing", nothing
@@ -94,10 +146,12 @@ def views(device_id: str) -> Iterator[tuple[str, str, Callable[[Console], None]]
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("size", SIZES)
-def test_every_page_is_accessible_and_fits(opened: Opened, device_id: str, size: str, scheme: str) -> None:
+def test_every_page_is_accessible_and_fits(
+    opened: Opened, device_id: str, workspace_id: str, size: str, scheme: str
+) -> None:
     console = opened(*SIZES[size], color_scheme=scheme)
     found = []
-    for name, path, first in views(device_id):
+    for name, path, first in views(device_id, workspace_id):
         console.open(path)
         first(console)
         console.picture(f"{name}-{size}-{scheme}")
@@ -143,3 +197,26 @@ def test_h03_what_a_device_calls_itself_is_a_text_everywhere(
         console.page.get_by_role("button", name="Unpair").click()
         assert hostile in console.page.get_by_role("dialog").inner_text()
     assert console.page.locator("#console img[src=x], #console script").count() == 0
+
+
+def test_h03_what_a_model_and_a_workspace_are_called_is_a_text_everywhere(
+    opened: Opened, workspace_id: str
+) -> None:
+    console = opened()
+    page = console.page
+    console.open("/models")
+    names = page.locator("[data-model] strong").all_inner_texts()
+    for hostile in HOSTILE[:3]:
+        assert hostile in names
+        row = page.locator("[data-model]").filter(has=page.locator("strong", has_text=hostile))
+        row.get_by_role("button", name="Load").click()
+        assert hostile in page.get_by_role("dialog").inner_text()
+        page.keyboard.press("Escape")
+    console.open(f"/workspaces/{workspace_id}")
+    expect(page.locator("h1")).to_have_text(HOSTILE[0])
+    page.get_by_role("button", name="Delete").click()
+    assert HOSTILE[0] in page.get_by_role("dialog").inner_text()
+    page.keyboard.press("Escape")
+    page.get_by_role("link", name="Activity").click()
+    expect(page.locator(".timeline")).to_contain_text(HOSTILE[0])
+    assert page.locator("#console img[src=x], #console script").count() == 0

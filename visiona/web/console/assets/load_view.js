@@ -45,7 +45,9 @@ export class LoadView {
   show(load) {
     const before = this.load?.state;
     this.load = load;
-    if (before !== load.state) replace(this.state, chip(t(`load.state.${load.state}`), TONES[load.state] ?? "warn"));
+    // One that was loaded is not there for ever: another came after it, or the unit forgot it.
+    const tone = load.state === "active" && load.current === false ? "quiet" : (TONES[load.state] ?? "warn");
+    replace(this.state, chip(t(`load.state.${load.state}`), tone));
     this.showProgress(load);
     this.cancel.hidden = !["queued", "pushing"].includes(load.state);
     if (load.state === "failed" && before !== "failed") replace(this.trouble, failure(load));

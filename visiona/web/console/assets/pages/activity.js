@@ -37,10 +37,10 @@ export function activity(context) {
       const lines = page.items.map((item) => line(item, me, workspace));
       if (cursor === null) replace(list, lines);
       else list.append(...lines);
-      if (cursor !== null) lines[0]?.focus();
       replace(foot, page.next_cursor ? button(t("timeline.older"), { on: { click: () => load(page.next_cursor) } }) : null);
       replace(body, list.childElementCount ? list : h("p", { class: "quiet" }, t("activity.none")), foot);
       body.removeAttribute("aria-busy");
+      if (cursor !== null) lines[0]?.focus();
       showExports();
     } catch (error) {
       if (error.name === "AbortError" || turn !== asked) return;
@@ -67,10 +67,13 @@ export function activity(context) {
   return h("div", {}, heading(t("nav.activity"), exports), h("p", { class: "lead" }, t("activity.intro")), filters.element, body);
 }
 
+const inWords = (name, value) => (name.startsWith("role") && has(`role.${value}`) ? t(`role.${value}`) : value);
+
 function line(entry, me, workspace) {
   const deed = has(`deed.${entry.deed}`) ? t(`deed.${entry.deed}`) : entry.deed;
-  const through = has(`through.${entry.through}`) ? t(`through.${entry.through}`) : entry.through;
-  const details = Object.entries(entry.details).map(([name, value]) => [has(`detail.${name}`) ? t(`detail.${name}`) : name, h("bdi", {}, value)]);
+  const isSigningIn = entry.through === "nobody" && entry.email;
+  const through = isSigningIn ? null : has(`through.${entry.through}`) ? t(`through.${entry.through}`) : entry.through;
+  const details = Object.entries(entry.details).map(([name, value]) => [has(`detail.${name}`) ? t(`detail.${name}`) : name, h("bdi", {}, inWords(name, value))]);
   const where = workspace === null && me.workspaces.length > 1 && entry.workspace_id ? workspaceName(me, entry.workspace_id) : null;
   return h(
     "li",

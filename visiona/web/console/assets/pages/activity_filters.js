@@ -27,15 +27,21 @@ export function activityFilters(context, changed) {
   const until = h("input", { type: "date" });
   const clear = button(t("activity.clear"), { kind: "quiet" });
   const controls = [deed, person, device, since, until];
-  for (const control of controls) control.addEventListener("change", changed);
+  const chosen = () => {
+    clear.hidden = !controls.some((control) => control.value);
+    changed();
+  };
+  clear.hidden = true;
+  for (const control of controls) control.addEventListener("change", chosen);
   clear.addEventListener("click", () => {
     for (const control of controls) control.value = "";
-    changed();
+    deed.focus();
+    chosen();
   });
   const offerPeople = () => {
-    const chosen = person.value;
+    const before = person.value;
     replace(person, option("", t("activity.anyPerson")), [...people].sort(([, one], [, other]) => one.localeCompare(other)).map(([id, email]) => option(id, email)));
-    person.value = chosen;
+    person.value = before;
   };
   offerPeople();
   offerDevices(device, context);

@@ -34,7 +34,7 @@ export class Accelerators {
   draw() {
     const { accelerators } = this.device;
     this.slots = new Map(accelerators.map((one) => [one.id, h("div", { class: "slot" })]));
-    for (const [id, view] of this.views) this.slots.get(id)?.append(view.element);
+    for (const [id, view] of this.views) this.slots.get(id)?.append(view.element, view.stays);
     const list = h("ul", { class: "accelerators" }, accelerators.map((one) => this.row(one)));
     replace(this.element, accelerators.length ? list : h("p", { class: "quiet" }, t("device.noAccelerators")));
   }
@@ -57,20 +57,29 @@ export class Accelerators {
   }
 
   showLoads(loads) {
-    for (const load of loads) {
-      const before = this.views.get(load.accelerator);
-      if (before?.load.id === load.id) {
-        // What came as an event is at least as new, unless nobody listened.
-        if (before.source === null) before.show(load);
-        continue;
-      }
-      before?.unfollow();
-      const view = new LoadView(load, this.context.signal, () => this.show(this.device), false);
-      this.views.set(load.accelerator, view);
-      const slot = this.slots.get(load.accelerator);
-      if (slot) replace(slot, view.element);
+    // The last one of each; the one before it may be what is still there.
+    for (const load of [...loads].sort((one, other) => one.created_at.localeCompare(other.created_at))) this.showLoad(load);
+    for (const [id, view] of this.views) {
+      const other = loads.find((one) => one.current && one.accelerator === id && one.id !== view.load.id);
+      replace(view.stays, other ? t("load.stays", { name: other.model_name, version: other.model_version }) : null);
     }
     this.followOne();
+  }
+
+  showLoad(load) {
+    const before = this.views.get(load.accelerator);
+    if (before?.load.id === load.id) {
+      // What came as an event is at least as new, unless nobody listened.
+      if (before.source === null) before.show(load);
+      return;
+    }
+    if (before && before.load.created_at > load.created_at) return;
+    before?.unfollow();
+    const view = new LoadView(load, this.context.signal, () => this.show(this.device), false);
+    view.stays = h("p", { class: "small quiet" });
+    this.views.set(load.accelerator, view);
+    const slot = this.slots.get(load.accelerator);
+    if (slot) replace(slot, view.element, view.stays);
   }
 
   /** A device gets one at a time, and a browser has few connections. */

@@ -6,7 +6,7 @@ import { confirm, field, form, open } from "../dialogs.js";
 import { h, replace } from "../dom.js";
 import { KeptRows } from "../kept_rows.js";
 import { announce, button, chip, copyable, facts } from "../parts.js";
-import { moment, t } from "../text.js";
+import { currentLanguage, has, moment, t } from "../text.js";
 
 /** The panel; `load(workspace)` shows those that wait. Who cannot invite does not see it. */
 export function invitationsPart(context) {
@@ -35,20 +35,29 @@ function row(item, id, reload) {
   return h(
     "li",
     {},
-    h("div", { class: "row-main" }, h("div", { class: "row-head" }, h("strong", {}, item.email), chip(t(`role.${item.role}`), "quiet")), facts([[t("pairing.expires"), moment(item.expires_at)]], "facts inline")),
+    h("div", { class: "row-main" }, h("div", { class: "row-head" }, h("strong", {}, item.email), chip(t(`role.${item.role}`), "quiet"), mailed(item)), facts([[t("pairing.expires"), moment(item.expires_at)]], "facts inline")),
     h("div", { class: "row-actions" }, withdraw),
   );
 }
 
+const TONES = { sent: "good", queued: "quiet", failed: "bad", limited: "warn" };
+
+/** What became of the mail with the link, where the server sends mail. */
+function mailed(item) {
+  return has(`mail.${item.mail}`) ? chip(t(`mail.${item.mail}`), TONES[item.mail]) : null;
+}
+
 function ask(id, reload) {
   const email = h("input", { name: "email", type: "email", required: true, maxlength: "320", autocomplete: "off" });
-  const role = h("select", { name: "role" }, ["member", "admin"].map((one) => h("option", { value: one }, `${t(`role.${one}`)} – ${t(`members.now.${one}`)}`)));
+  const roles = ["member", "admin"].map((one) =>
+    h("label", { class: "choice" }, h("input", { type: "radio", name: "role", value: one, checked: one === "member" }), h("span", {}, h("strong", {}, t(`role.${one}`)), h("span", { class: "small quiet" }, t(`members.now.${one}`)))),
+  );
   form({
     title: t("invitations.invite"),
-    fields: () => h("div", {}, field(t("invitations.email"), email, t("invitations.emailHint")), field(t("members.role"), role)),
+    fields: () => h("div", {}, field(t("invitations.email"), email, t("invitations.emailHint")), h("fieldset", {}, h("legend", {}, t("members.role")), roles)),
     doing: t("invitations.make"),
     act: async (data, dialog) => {
-      const made = await post(`api/workspaces/${id}/members`, { email: data.get("email"), role: data.get("role") }).catch((error) => {
+      const made = await post(`api/workspaces/${id}/members`, { email: data.get("email"), role: data.get("role"), language: currentLanguage() }).catch((error) => {
         if (error.code !== "CONFLICT") throw error;
         throw Object.assign(error, { code: "VALIDATION_FAILED", message: t("invitations.conflict") });
       });
@@ -66,6 +75,7 @@ function showOnce(made) {
       {},
       h("p", {}, t("invitations.once")),
       copyable(made.link, { label: t("invitations.link") }),
+      h("p", {}, mailed(made)),
       h("p", { class: "quiet" }, t("invitations.works", { until: moment(made.expires_at) })),
       h("div", { class: "buttons" }, button(t("tokens.kept"), { kind: "primary", on: { click: () => dialog.close() } })),
     ),

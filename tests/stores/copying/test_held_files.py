@@ -1,5 +1,7 @@
 """What a backup takes along while a server goes on, and what it says of files that are not there."""
 
+import errno
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -145,6 +147,21 @@ async def test_a_content_without_its_second_name_is_found_by_the_first(tmp_path:
         new = StoreSettings(None, tmp_path / f"new-{lost}")
         await restored_with_files(new, tmp_path / f"{lost}.zip")
         assert lying(new.state_dir) == good
+
+
+async def test_a_file_that_may_not_be_held_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as another user's, with `fs.protected_hardlinks`."""
+    settings = await filled_with_files(tmp_path / "old", CONTENTS)
+
+    def refuse(source: Path, target: Path, **_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted", str(source), None, str(target))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "link", refuse)
+        with pytest.raises(PermissionError) as caught:
+            await with_files(settings, tmp_path / "file.zip")
+    assert "/files/objects/model-" in caught.value.filename
+    assert names_in(tmp_path) == ["old"]
 
 
 async def test_what_is_held_is_let_go_and_what_a_dead_one_held_too(tmp_path: Path) -> None:

@@ -81,6 +81,16 @@ def test_what_did_not_lie_ready_goes(tmp_path: Path, mark: bytes | None) -> None
     assert list(tmp_path.iterdir()) == []
 
 
+def test_whoever_may_not_look_is_not_the_one_to_settle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Path) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "is_dir", refuse)
+    assert not is_staged(tmp_path)
+
+
 def test_a_restore_that_is_alive_is_left_alone(tmp_path: Path) -> None:
     with settling(tmp_path) as stage:
         assert stage is None

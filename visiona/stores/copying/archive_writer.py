@@ -132,6 +132,8 @@ def _draft(path: Path) -> Iterator[Path]:
             draft.unlink(missing_ok=True)
         _sync(path.parent)
     except OSError as error:
+        if error.filename not in {None, str(draft)}:
+            raise
         # A person knows the file, not its draft.
         raise OSError(error.errno, error.strerror, str(path)) from error
 

@@ -68,7 +68,10 @@ def staging(folder: Path, files: Mapping[str, bytes]) -> Iterator[int]:
 
 def is_staged(folder: Path) -> bool:
     """Whether there is something to settle; somebody may be at it."""
-    return (folder / STAGE).is_dir()
+    try:
+        return (folder / STAGE).is_dir()
+    except PermissionError:
+        return False  # the database will say that this place is another user's
 
 
 @contextlib.contextmanager

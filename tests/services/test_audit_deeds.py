@@ -35,6 +35,8 @@ LINES: dict[str, list[Deed]] = {
     "redeem_first_admin_link": [D.USER_CREATED, D.LINK_USED],
     "mint_sign_in_link": [D.LINK_CREATED],
     "redeem_sign_in_link": [D.LINK_USED, D.PASSWORD_CHANGED],
+    "m05_begin_load": [D.MODEL_LOAD_STARTED],
+    "m05_end_load": [D.MODEL_LOAD_ENDED],
     "create_workspace": [D.WORKSPACE_CREATED],
     "delete_workspace": [D.WORKSPACE_DELETED],
     "accept_invitation": [D.MEMBER_JOINED],

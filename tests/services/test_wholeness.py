@@ -6,10 +6,12 @@ from dataclasses import replace
 import pytest
 from visiona.domain.access import ALL_SCOPES, Role
 from visiona.domain.causes import Cause
+from visiona.domain.loads import LoadState
 from visiona.domain.sessions import PENDING_LOGIN_TTL, PendingLogin
 from visiona.services import (
     devices,
     invitations,
+    kept_loads,
     members,
     one_time_links,
     pair_device,
@@ -20,6 +22,7 @@ from visiona.services import (
 from visiona.services import move_device as moving
 from visiona.services.device_timeline import Alarmed, Connected, Disconnected, record
 from visiona.services.exchange_token import DeviceClaims, exchange
+from visiona.services.load_model import Plan
 from visiona.services.sessions import session_or_none
 from visiona.services.sign_in import Claims, sign_in
 from visiona.stores import kept_sessions
@@ -164,6 +167,28 @@ async def move_device(stores: Stores, home: Home) -> Deed:
     lab, *_ = await a_team(stores, home)
     made = await exchange(stores, await token_of(stores, home), NOW, S1)
     return lambda stores: moving.move_device(stores, home.actor, made.device_id, lab.id, LATER)
+
+
+@deed
+async def m05_begin_load(stores: Stores, home: Home) -> Deed:
+    device, model = home.device(), home.model()
+    await put(stores, device, model)
+    plan = Plan(home.load(device, model).load, model)
+    return lambda stores: kept_loads.begin_load(stores, plan, "one", NOW)
+
+
+@deed
+async def m05_end_load(stores: Stores, home: Home) -> Deed:
+    device, model = home.device(), home.model()
+    before, kept = home.load(device, model), home.load(device, model)
+    await put(stores, device, model, before)
+    done = before.load
+    for state in (LoadState.PUSHING, LoadState.FLASHING, LoadState.ACTIVE):
+        done = done.moved(state, NOW)
+    await kept_loads.save_load(stores, done, "one", NOW)
+    await put(stores, kept)
+    again = replace(done, id=kept.load.id, current_since=LATER)
+    return lambda stores: kept_loads.save_load(stores, again, "one", LATER)
 
 
 @deed

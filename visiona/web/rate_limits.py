@@ -40,8 +40,8 @@ NETWORK_SIGN_IN_BEGINNINGS = Limit(
 _EVERYBODY = "everybody"
 
 
-class ExchangeLimits:
-    """The limits on `POST /api/pairing/exchange`.
+class _Limits:
+    """What is taken, where anything is.
 
     Args:
         enabled: False lets everything pass (load tests).
@@ -51,19 +51,23 @@ class ExchangeLimits:
         self._rates = rates
         self._enabled = enabled
 
+    async def _take(self, message: str, *takes: Take) -> None:
+        wait = await self._rates.take(*takes) if self._enabled else 0.0
+        if wait > 0.0:
+            raise TooMany(message, retry_after_seconds=math.ceil(wait))
+
+
+class ExchangeLimits(_Limits):
+    """The limits on `POST /api/pairing/exchange`."""
+
     async def attempt(self, address: str) -> None:
         """Before the work: raises TooMany, with the seconds to wait, where a limit is reached."""
-        if not self._enabled:
-            return
-        wait = await self._rates.take(
+        await self._take(
+            "too many attempts to pair; wait and try again",
             Take(EXCHANGE_FAILURES, address_key(address), counts=False),
             Take(NETWORK_EXCHANGE_FAILURES, network_key(address), counts=False),
             Take(EXCHANGE_ATTEMPTS, _EVERYBODY),
         )
-        if wait > 0.0:
-            raise TooMany(
-                "too many attempts to pair; wait and try again", retry_after_seconds=math.ceil(wait)
-            )
 
     async def failed(self, address: str) -> None:
         """After the work: the attempt was refused for its token."""
@@ -72,25 +76,13 @@ class ExchangeLimits:
             await self._rates.charge(NETWORK_EXCHANGE_FAILURES, network_key(address))
 
 
-class SignInBeginnings:
-    """The limit on `GET /api/auth/login`.
-
-    Args:
-        enabled: False lets everything pass (load tests).
-    """
-
-    def __init__(self, rates: RateStore, *, enabled: bool = True) -> None:
-        self._rates = rates
-        self._enabled = enabled
+class SignInBeginnings(_Limits):
+    """The limit on `GET /api/auth/login`."""
 
     async def attempt(self, address: str) -> None:
         """Counts one; raises TooMany, with the seconds to wait, where a limit is reached."""
-        if not self._enabled:
-            return
-        wait = await self._rates.take(
+        await self._take(
+            "too many sign-ins were begun from your network; wait and try again",
             Take(SIGN_IN_BEGINNINGS, address_key(address)),
             Take(NETWORK_SIGN_IN_BEGINNINGS, network_key(address)),
         )
-        if wait > 0.0:
-            message = "too many sign-ins were begun from your network; wait and try again"
-            raise TooMany(message, retry_after_seconds=math.ceil(wait))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from visiona.domain.ids import DeviceId, TokenId, UserId, WorkspaceId
 from visiona.domain.pairing import PAIRING_TOKEN_TTL, PairingToken, Redeemable, judge
@@ -11,48 +11,26 @@ from visiona.domain.tokens import SESSION_TOKEN_TTL, AccessToken, SessionToken
 from visiona.stores.memory.state import State, need_new, need_ttl
 from visiona.stores.memory.tables import Table
 
-
-class _Token(Protocol):
-    @property
-    def id(self) -> TokenId: ...
-    @property
-    def hash(self) -> str: ...
-    @property
-    def created_at(self) -> datetime: ...
+Tk = TypeVar("Tk", AccessToken, PairingToken, SessionToken)
 
 
-Tk = TypeVar("Tk", bound=_Token)
+class _Tokens(Generic[Tk]):
+    """What the three kinds have in common."""
 
-
-class MemoryAccessTokens:
-    """See interfaces.AccessTokenStore."""
-
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, tokens: Table[TokenId, Tk], by_hash: Table[str, TokenId]) -> None:
         self._state = state
-        self._tokens, self._by_hash = state.access_tokens, state.access_tokens_by_hash
+        self._tokens: Table[TokenId, Tk] = tokens
+        self._by_hash = by_hash
 
-    async def add(self, token: AccessToken) -> None:
-        self._state.need_user(token.user_id)
-        need_ttl(token.created_at, token.expires_at, None)
-        _add(self._tokens, self._by_hash, token)
-
-    async def get_or_none(self, token_id: TokenId) -> AccessToken | None:
+    async def get_or_none(self, token_id: TokenId) -> Tk | None:
         return self._tokens.get(token_id)
 
-    async def by_hash_or_none(self, token_hash: str) -> AccessToken | None:
+    async def by_hash_or_none(self, token_hash: str) -> Tk | None:
         token_id = self._by_hash.get(token_hash)
         return self._tokens.get(token_id) if token_id is not None else None
 
-    async def list_of_user(self, user_id: UserId, limit: int) -> list[AccessToken]:
-        return _newest((token for token in self._tokens.rows() if token.user_id == user_id), limit)
-
-    async def count_live(self, user_id: UserId, now: datetime) -> int:
-        return sum(token.user_id == user_id and token.is_live(now) for token in self._tokens.rows())
-
-    async def list_made_with(self, user_id: UserId, token_id: TokenId, limit: int) -> list[AccessToken]:
-        about = (user_id, token_id)
-        found = [each for each in self._tokens.rows() if (each.user_id, each.made_with) == about]
-        return _newest((each for each in found if each.revoked_at is None), limit)
+    async def list_of_user(self, user_id: UserId, limit: int) -> list[Tk]:
+        return self._newest((token for token in self._tokens.rows() if token.user_id == user_id), limit)
 
     async def revoke(self, token_id: TokenId, at: datetime) -> bool:
         token = self._tokens.get(token_id)
@@ -60,6 +38,41 @@ class MemoryAccessTokens:
             return False
         self._tokens.put(token_id, replace(token, revoked_at=at))
         return True
+
+    def _add(self, token: Tk) -> None:
+        need_new(token.hash not in self._by_hash and token.id not in self._tokens, "token")
+        self._tokens.put(token.id, token)
+        self._by_hash.put(token.hash, token.id)
+
+    def _remove(self, gone: list[Tk]) -> int:
+        for token in gone:
+            self._by_hash.remove(token.hash)
+            self._tokens.remove(token.id)
+        return len(gone)
+
+    @staticmethod
+    def _newest(tokens: Iterable[Tk], limit: int) -> list[Tk]:
+        return sorted(tokens, key=lambda token: (token.created_at, token.id), reverse=True)[:limit]
+
+
+class MemoryAccessTokens(_Tokens[AccessToken]):
+    """See interfaces.AccessTokenStore."""
+
+    def __init__(self, state: State) -> None:
+        super().__init__(state, state.access_tokens, state.access_tokens_by_hash)
+
+    async def add(self, token: AccessToken) -> None:
+        self._state.need_user(token.user_id)
+        need_ttl(token.created_at, token.expires_at, None)
+        self._add(token)
+
+    async def count_live(self, user_id: UserId, now: datetime) -> int:
+        return sum(token.user_id == user_id and token.is_live(now) for token in self._tokens.rows())
+
+    async def list_made_with(self, user_id: UserId, token_id: TokenId, limit: int) -> list[AccessToken]:
+        about = (user_id, token_id)
+        found = [each for each in self._tokens.rows() if (each.user_id, each.made_with) == about]
+        return self._newest((each for each in found if each.revoked_at is None), limit)
 
     async def touch(self, token_id: TokenId, at: datetime) -> None:
         token = self._tokens.get(token_id)
@@ -72,31 +85,20 @@ class MemoryAccessTokens:
             for token in self._tokens.rows()
             if any(at is not None and at < ended_before for at in (token.expires_at, token.revoked_at))
         ]
-        return _remove(self._tokens, self._by_hash, ended[:limit])
+        return self._remove(ended[:limit])
 
 
-class MemoryPairingTokens:
+class MemoryPairingTokens(_Tokens[PairingToken]):
     """See interfaces.PairingTokenStore."""
 
     def __init__(self, state: State) -> None:
-        self._state = state
-        self._tokens, self._by_hash = state.pairing_tokens, state.pairing_tokens_by_hash
+        super().__init__(state, state.pairing_tokens, state.pairing_tokens_by_hash)
 
     async def add(self, token: PairingToken) -> None:
         self._state.need_user(token.user_id)
         self._state.need_workspace(token.workspace_id)
         need_ttl(token.created_at, token.expires_at, PAIRING_TOKEN_TTL)
-        _add(self._tokens, self._by_hash, token)
-
-    async def get_or_none(self, token_id: TokenId) -> PairingToken | None:
-        return self._tokens.get(token_id)
-
-    async def by_hash_or_none(self, token_hash: str) -> PairingToken | None:
-        token_id = self._by_hash.get(token_hash)
-        return self._tokens.get(token_id) if token_id is not None else None
-
-    async def list_of_user(self, user_id: UserId, limit: int) -> list[PairingToken]:
-        return _newest((token for token in self._tokens.rows() if token.user_id == user_id), limit)
+        self._add(token)
 
     async def count_live(self, user_id: UserId, now: datetime) -> int:
         mine = [token for token in self._tokens.rows() if token.user_id == user_id]
@@ -114,13 +116,6 @@ class MemoryPairingTokens:
         if token is not None:
             self._state.need_device(device_id)
             self._tokens.put(token_id, replace(token, device_id=device_id))
-
-    async def revoke(self, token_id: TokenId, at: datetime) -> bool:
-        token = self._tokens.get(token_id)
-        if token is None or token.revoked_at is not None:
-            return False
-        self._tokens.put(token_id, replace(token, revoked_at=at))
-        return True
 
     async def revoke_of_device(self, device_id: DeviceId, at: datetime) -> int:
         found = [token.id for token in self._tokens.rows() if token.device_id == device_id]
@@ -144,42 +139,24 @@ class MemoryPairingTokens:
         for session in list(self._state.session_tokens.rows()):
             if session.pairing_token_id in gone:
                 self._state.session_tokens.put(session.id, replace(session, pairing_token_id=None))
-        return _remove(self._tokens, self._by_hash, ended)
+        return self._remove(ended)
 
 
-class MemorySessionTokens:
+class MemorySessionTokens(_Tokens[SessionToken]):
     """See interfaces.SessionTokenStore."""
 
     def __init__(self, state: State) -> None:
-        self._state = state
-        self._tokens, self._by_hash = state.session_tokens, state.session_tokens_by_hash
+        super().__init__(state, state.session_tokens, state.session_tokens_by_hash)
 
     async def add(self, token: SessionToken) -> None:
         self._state.need_user(token.user_id)
         self._state.need_workspace(token.workspace_id)
         self._state.need_device(token.device_id)
         need_ttl(token.created_at, token.expires_at, SESSION_TOKEN_TTL)
-        _add(self._tokens, self._by_hash, token)
-
-    async def get_or_none(self, token_id: TokenId) -> SessionToken | None:
-        return self._tokens.get(token_id)
-
-    async def by_hash_or_none(self, token_hash: str) -> SessionToken | None:
-        token_id = self._by_hash.get(token_hash)
-        return self._tokens.get(token_id) if token_id is not None else None
-
-    async def list_of_user(self, user_id: UserId, limit: int) -> list[SessionToken]:
-        return _newest((token for token in self._tokens.rows() if token.user_id == user_id), limit)
+        self._add(token)
 
     async def list_of_device(self, device_id: DeviceId, limit: int) -> list[SessionToken]:
-        return _newest((token for token in self._tokens.rows() if token.device_id == device_id), limit)
-
-    async def revoke(self, token_id: TokenId, at: datetime) -> bool:
-        token = self._tokens.get(token_id)
-        if token is None or token.revoked_at is not None:
-            return False
-        self._tokens.put(token_id, replace(token, revoked_at=at))
-        return True
+        return self._newest((token for token in self._tokens.rows() if token.device_id == device_id), limit)
 
     async def revoke_of_device(self, device_id: DeviceId, at: datetime) -> list[TokenId]:
         found = [token.id for token in self._tokens.rows() if token.device_id == device_id]
@@ -199,21 +176,4 @@ class MemorySessionTokens:
 
     async def purge(self, ended_before: datetime, limit: int) -> int:
         ended = [token for token in self._tokens.rows() if token.expires_at < ended_before]
-        return _remove(self._tokens, self._by_hash, ended[:limit])
-
-
-def _add(tokens: Table[TokenId, Tk], by_hash: Table[str, TokenId], token: Tk) -> None:
-    need_new(token.hash not in by_hash and token.id not in tokens, "token")
-    tokens.put(token.id, token)
-    by_hash.put(token.hash, token.id)
-
-
-def _remove(tokens: Table[TokenId, Tk], by_hash: Table[str, TokenId], gone: list[Tk]) -> int:
-    for token in gone:
-        by_hash.remove(token.hash)
-        tokens.remove(token.id)
-    return len(gone)
-
-
-def _newest(tokens: Iterable[Tk], limit: int) -> list[Tk]:
-    return sorted(tokens, key=lambda token: (token.created_at, token.id), reverse=True)[:limit]
+        return self._remove(ended[:limit])

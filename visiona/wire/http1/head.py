@@ -36,8 +36,32 @@ VISIBLE = bytes(range(0x21, 0x7F))
 _UPPER_LETTERS = frozenset(range(ord("A"), ord("Z") + 1))
 
 
+class Fields:
+    """The fields of a head, and how they are looked up."""
+
+    __slots__ = ()
+    headers: tuple[Header, ...]
+    _first: dict[bytes, bytes]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_first", {name.lower(): value for name, value in reversed(self.headers)})
+
+    @property
+    def has_repeats(self) -> bool:
+        """Whether any field stands there more than once."""
+        return len(self._first) != len(self.headers)
+
+    def get(self, name: bytes) -> bytes | None:
+        """The first value of a field, its name given in lower case; of a request those in SINGLE_FIELDS have no second one."""
+        return self._first.get(name)
+
+    def get_all(self, name: bytes) -> list[bytes]:
+        """Every value of a field, its name given in lower case, in the order sent."""
+        return _values(self.headers, name) if name in self._first else []
+
+
 @dataclass(frozen=True, slots=True)
-class RequestHead:
+class RequestHead(Fields):
     """A request line and its fields, names and values as they were sent, without the white space around them."""
 
     method: bytes
@@ -47,25 +71,9 @@ class RequestHead:
     headers: tuple[Header, ...]
     _first: dict[bytes, bytes] = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_first", {name.lower(): value for name, value in reversed(self.headers)})
-
-    @property
-    def has_repeats(self) -> bool:
-        """Whether any field stands there more than once."""
-        return len(self._first) != len(self.headers)
-
-    def get(self, name: bytes) -> bytes | None:
-        """The first value of a field, its name given in lower case; those in SINGLE_FIELDS have no second one."""
-        return self._first.get(name)
-
-    def get_all(self, name: bytes) -> list[bytes]:
-        """Every value of a field, its name given in lower case, in the order sent."""
-        return _values(self.headers, name) if name in self._first else []
-
 
 @dataclass(frozen=True, slots=True)
-class ResponseHead:
+class ResponseHead(Fields):
     """A status line and its fields, names and values as they were sent, without the white space around them."""
 
     status: int
@@ -74,22 +82,6 @@ class ResponseHead:
     """`1.1` or `1.0`."""
     headers: tuple[Header, ...]
     _first: dict[bytes, bytes] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_first", {name.lower(): value for name, value in reversed(self.headers)})
-
-    @property
-    def has_repeats(self) -> bool:
-        """Whether any field stands there more than once."""
-        return len(self._first) != len(self.headers)
-
-    def get(self, name: bytes) -> bytes | None:
-        """The first value of a field, its name given in lower case."""
-        return self._first.get(name)
-
-    def get_all(self, name: bytes) -> list[bytes]:
-        """Every value of a field, its name given in lower case, in the order sent."""
-        return _values(self.headers, name) if name in self._first else []
 
 
 def find_head_end(

@@ -30,6 +30,7 @@ from priority.priority import PriorityError
 
 from visiona.relay.containment import contain
 from visiona.web.door_checked import CheckedRequests
+from visiona.web.door_output import hold_little
 from visiona.web.door_settings import ConnectAgent
 from visiona.wire.http1.head import RequestHead
 
@@ -52,6 +53,9 @@ ours does not come this way: what the app raises is answered before."""
 
 BREAK_STREAM: Final = "visiona.break_stream"
 """Under this name each request's scope has, in its state, the way to break its own answer off."""
+
+HOLD_LITTLE: Final = "visiona.hold_little"
+"""And under this one the way to say that what it is answered is live (door_output.py)."""
 
 
 class HandedStream:
@@ -243,7 +247,11 @@ class Hypercorn:
             await self._connect_agent(sock, agent, leftover, peer_address)
 
         stream = HandedStream(sock, already_read, give_on)
-        state: dict[str, Any] = {**self._state, BREAK_STREAM: partial(_break_stream, stream)}
+        state: dict[str, Any] = {
+            **self._state,
+            BREAK_STREAM: partial(_break_stream, stream),
+            HOLD_LITTLE: partial(hold_little, sock),
+        }
         server = HandedServer(
             self._app,
             self._config,

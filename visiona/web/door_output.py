@@ -60,8 +60,7 @@ class Output:
 
     def hold_little(self) -> None:
         """What is sent from here on is live: the kernel is to take no more than a little ahead of the client."""
-        with contextlib.suppress(OSError):
-            self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, LIVE_UNSENT_BYTES)
+        hold_little(self._sock)
 
     def discard(self) -> None:
         """Drops what was queued and not flushed. Only sound while nothing is stalled."""
@@ -134,3 +133,9 @@ class Output:
         self._owed_bytes -= paid
         if paid and self._taken is not None:
             self._taken(paid)
+
+
+def hold_little(sock: socket.socket) -> None:
+    """See Output.hold_little."""
+    with contextlib.suppress(OSError):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, LIVE_UNSENT_BYTES)

@@ -11,7 +11,7 @@ from visiona.web.camera_sharing import Call, adopting_view_or_none, view_or_none
 from visiona.web.challenges import without_challenges
 from visiona.web.dates import dated
 from visiona.web.door_answer import ENDLESS_TYPES
-from visiona.web.door_handover import BREAK_STREAM
+from visiona.web.door_handover import BREAK_STREAM, HOLD_LITTLE
 from visiona.web.pages import answer_to
 from visiona.web.proxy_access import Allowed
 from visiona.web.proxy_answer import Inbox, Message, Receive, Send
@@ -23,6 +23,7 @@ from visiona.wire.http1.crossing import Crossing
 from visiona.wire.http1.forward import answer_headers, request_for_agent, trailers_for_client
 from visiona.wire.http1.framing import CHUNKED, NO_BODY, Chunked, Framing, NoBody, Sized, request_framing
 from visiona.wire.http1.head import ResponseHead
+from visiona.wire.mixed_replace import MIXED_REPLACE
 
 
 class HttpExchange:
@@ -182,8 +183,11 @@ class HttpExchange:
 
     async def _send_head(self, head: ResponseHead, crossing: Crossing) -> None:
         self._head_at = trio.current_time()
-        if (head.get(b"content-type") or b"").lower().startswith(ENDLESS_TYPES):
+        kind = (head.get(b"content-type") or b"").lower()
+        if kind.startswith(ENDLESS_TYPES):
             self._parts.endless[self._call] = None
+        if kind.startswith(MIXED_REPLACE) and (hold := self._scope.get("state", {}).get(HOLD_LITTLE)):
+            hold()
         await self._send(
             {
                 "type": "http.response.start",

@@ -47,6 +47,14 @@ def test_looking_changes_nothing(visiona: Run, file: Path, state_dir: Path) -> N
     assert (refused.code, "[BACKUP_DAMAGED]" in refused.err, refused.err.count("\n")) == (1, True, 1)
 
 
+def test_a_backup_that_everybody_can_read_is_spoken_of(visiona: Run, file: Path) -> None:
+    assert "can be read by everybody" not in visiona("restore", "--check", str(file)).err
+    file.chmod(0o644)
+    for arguments in (("--check",), ()):
+        ran = visiona("restore", str(file), *arguments)
+        assert (ran.code, f"chmod go= {file}" in ran.err) == (0, True)
+
+
 def test_what_is_there_is_lost_only_after_asking(
     visiona: Run, file: Path, state_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

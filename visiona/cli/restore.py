@@ -1,6 +1,7 @@
 """`visiona restore FILE`: puts a backup back, into either engine."""
 
 import argparse
+import stat
 from functools import partial
 from pathlib import Path
 
@@ -32,7 +33,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Restores, or only checks."""
     if arguments.check:
-        _show(run_copy("check", partial(check, arguments.file)), arguments, "good")
+        checked = run_copy("check", partial(check, arguments.file))
+        _warn_of_readers(arguments.file)
+        _show(checked, arguments, "good")
         return Exit.OK
     settings = from_process(arguments.config, arguments.set).settings
     refuse_memory(settings)
@@ -44,6 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
         if error.code == "NOT_EMPTY":
             error.message += "; to lose what it holds: --replace"
         raise
+    _warn_of_readers(arguments.file)
     note_redis(settings)
     _note_absent(settings, restored)
     print_note(
@@ -51,6 +55,13 @@ def run(arguments: argparse.Namespace) -> int:
     )
     _show(restored.manifest, arguments, "restored")
     return Exit.OK
+
+
+def _warn_of_readers(path: Path) -> None:
+    if path.is_file() and path.stat().st_mode & stat.S_IROTH:
+        print_note(
+            f"warning: {path} can be read by everybody, and it holds the server's keys: chmod go= {path}"
+        )
 
 
 async def _put(settings: Settings, arguments: argparse.Namespace, progress: Progress) -> Restored:

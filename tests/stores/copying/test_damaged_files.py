@@ -50,7 +50,7 @@ def first_content(good: Path) -> tuple[int, int]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(180)
 async def test_a_flipped_bit_anywhere_in_the_files_changes_nothing(good: Path) -> None:
     """What is not refused is a time, a permission or a filler, which nobody asks for."""
     content, written = bytes_of(good), await check(good, Watching())

@@ -23,7 +23,7 @@ from tests.stores.copying.watching import Watching
 
 CONTENTS = [*(secrets.token_bytes(2_500_000) for _ in range(3)), b"small", b"small"]
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 
 async def steps_of_a_restore(file: Path, folder: Path) -> int:

@@ -124,14 +124,21 @@ class BroughtFiles:
     def _write(self, ref: FileRef, pieces: Iterator[bytes], progress: Progress) -> None:
         path = self._aside / ref.sha256
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with open(descriptor, "wb", buffering=0) as file:
+        with open(descriptor, "wb", buffering=0):
             give_to_owner_of_folder(path)
             for piece in pieces:
-                view = memoryview(piece)
-                while view:
-                    view = view[file.write(view) :]
+                self._write_piece(descriptor, piece)
                 progress.pass_bytes(len(piece))
             os.fsync(descriptor)
+
+    def _write_piece(self, descriptor: int, piece: bytes) -> None:
+        view = memoryview(piece)
+        try:
+            while view:
+                view = view[os.write(descriptor, view) :]
+        except OSError as error:
+            # A person knows the folder, not what we do in it.
+            raise OSError(error.errno, error.strerror, str(self._folder.root)) from error
 
 
 @contextlib.contextmanager

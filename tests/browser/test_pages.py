@@ -1,9 +1,12 @@
 """Each page in each size and scheme: accessible, and no wider than the window."""
 
+import re
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import expect
+from visiona.web.console.languages import LANGUAGES, dictionary
 
 from tests.browser.conftest import Opened
 from tests.browser.console import NARROW, WIDE, Console
@@ -13,6 +16,9 @@ from tests.e2e.server import Server
 
 SCHEMES = ("light", "dark")
 SIZES = {"wide": WIDE, "narrow": NARROW}
+
+HOLES = {hole for words in dictionary("en").values() for hole in re.findall(r"{\w+}", words)}
+"""Where a sentence has a place for something."""
 
 HOSTILE = (
     "<img src=x onerror=alert(1)>",
@@ -55,7 +61,7 @@ def workspace_id(owner: Caller) -> str:
     )
     announced(owner, "No file yet", b"x", workspace_id=made[0])
     for name in HOSTILE:
-        more = {
+        more: dict[str, Any] = {
             "description": name * 4,
             "license": name[:100],
             "metrics": {name[:40]: 0.5},
@@ -220,3 +226,19 @@ def test_h03_what_a_model_and_a_workspace_are_called_is_a_text_everywhere(
     page.get_by_role("link", name="Activity").click()
     expect(page.locator(".timeline")).to_contain_text(HOSTILE[0])
     assert page.locator("#console img[src=x], #console script").count() == 0
+
+
+@pytest.mark.parametrize("language", LANGUAGES[1:])
+def test_every_page_speaks_the_language_and_fits(
+    opened: Opened, device_id: str, workspace_id: str, language: str
+) -> None:
+    console = opened(*NARROW, locale=language)
+    keys = set(dictionary(language))
+    for name, path, _ in views(device_id, workspace_id):
+        console.open(path)
+        assert console.page.evaluate("document.documentElement.lang") == language
+        assert console.overflow() <= 0, name
+        shown = set(console.page.locator("#console").inner_text().split())
+        assert shown & keys == set(), name
+        assert shown & HOLES == set(), name
+        console.picture(f"{name}-{language}")

@@ -148,6 +148,20 @@ def test_what_arrives_otherwise_than_it_was_announced_is_begun_anew(opened: Open
     ).to_be_visible()
 
 
+def test_where_files_are_in_an_object_store_the_command_is_named(opened: Opened, tmp_path: Path) -> None:
+    console = opened()
+
+    def elsewhere(route: Route) -> None:
+        answer = route.fetch()
+        said = answer.json()
+        said["data"] |= {"resumable": False, "upload_url": "https://bucket.example/models/1"}
+        route.fulfill(response=answer, json=said)
+
+    console.page.route("**/api/models/init", elsewhere)
+    line = upload(console, file_of(tmp_path, "far", MIB))
+    expect(line.get_by_role("alert")).to_contain_text("visiona model push FILE --chip KL720")
+
+
 def test_nothing_is_uploaded_for_whom_nobody_is_signed_in_any_more(opened: Opened, tmp_path: Path) -> None:
     console = opened()
     page = console.page

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 from visiona.stores import opening_sqlite
 from visiona.stores.errors import SchemaMismatch, StoreBusy, StoreDamaged, StoreUnavailable
 from visiona.stores.opening import migrate_up, open_stores, schema_status
 from visiona.stores.settings import StoreSettings
 from visiona.stores.sql.migrate import known_migrations
+from visiona.stores.sql.sqlite import SqliteStores
 from visiona.stores.sql.sqlite_file import connect
 
 from tests.support.nouns import a_user, put
@@ -235,6 +237,33 @@ async def test_many_that_start_at_once_migrate_once(settings: StoreSettings) -> 
     status = await schema_status(settings)
     assert status is not None
     assert status.pending == ()
+
+
+async def test_a_file_that_another_program_has_alone_for_a_moment_is_waited_for(
+    settings: StoreSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the last that closes it has it, while it empties the log."""
+    await made(settings)
+    with closing(connect(settings.database_file, "normal")) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(connected, settings)
+            with pytest.raises(StoreUnavailable, match="another program"):
+                SqliteStores(settings.database_file)
+            await trio.testing.wait_all_tasks_blocked()
+            other.execute("ROLLBACK")
+            other.close()
+    with closing(connect(settings.database_file, "normal")) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        monkeypatch.setattr(opening_sqlite, "LOCK_SECONDS", 0.05)
+        with pytest.raises(StoreUnavailable, match="another program"):
+            await connected(settings)
+
+
+async def connected(settings: StoreSettings) -> None:
+    (await opening_sqlite._connected(settings.database_file, "normal")).close()
 
 
 async def test_s03_a_copy_taken_while_serving_is_whole(settings: StoreSettings, tmp_path: Path) -> None:

@@ -12,10 +12,12 @@ from visiona.stores.sql import sqlite_file, sqlite_migrate
 from visiona.stores.sql.checkpoint import keep_checkpointing
 from visiona.stores.sql.migrate import SchemaStatus, known_migrations
 from visiona.stores.sql.sqlite import SqliteStores
-from visiona.stores.sql.sqlite_errors import primary_code, translated
+from visiona.stores.sql.sqlite_errors import is_busy, primary_code, translated
 
 LOCK_SECONDS = 5.0
 """How long another program's transaction is waited for at start."""
+
+LOOK_SECONDS = 0.02
 
 MIGRATION_SECONDS = 5.0
 """How long a command waits for a server that starts at the same time to have migrated."""
@@ -27,13 +29,29 @@ async def open_sqlite(path: Path, synchronous: str, *, exclusive: bool) -> Async
     sqlite_file.prepare(path)
     with sqlite_file.sole_server(path) if exclusive else contextlib.nullcontext():
         await _bring_up(path, is_locked=exclusive)
-        stores = SqliteStores(path, synchronous)
+        stores = await _connected(path, synchronous)
         try:
             # A command is over before its log is worth moving, and the last to close a file moves it anyway.
             async with _checkpointing(path, synchronous, stores) if exclusive else contextlib.nullcontext():
                 yield stores
         finally:
             stores.close()
+
+
+async def _connected(path: Path, synchronous: str) -> SqliteStores:
+    """Waits for a program that closes the file just now: the last to do so has it alone for a moment."""
+    deadline = trio.current_time() + LOCK_SECONDS
+    while True:
+        try:
+            return SqliteStores(path, synchronous)
+        except StoreUnavailable as error:
+            if not _is_lock(error) or trio.current_time() >= deadline:
+                raise
+        await trio.sleep(LOOK_SECONDS)
+
+
+def _is_lock(error: StoreUnavailable) -> bool:
+    return isinstance(error.__cause__, sqlite3.Error) and is_busy(error.__cause__)
 
 
 async def sqlite_status(path: Path) -> SchemaStatus:
@@ -92,6 +110,10 @@ async def _bring_up(path: Path, *, is_locked: bool) -> SchemaStatus:
     while True:
         try:
             return await trio.to_thread.run_sync(_bring_up_now, path, is_locked)
+        except StoreUnavailable as error:
+            # SQLite waits for locks, save where two make the same new file at once.
+            if not _is_lock(error) or trio.current_time() >= deadline:
+                raise
         except StoreBusy as busy:
             if trio.current_time() >= deadline:
                 raise SchemaMismatch(

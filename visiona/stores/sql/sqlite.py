@@ -127,7 +127,11 @@ class SqliteStores:
         self._write_trouble: StoreUnavailable | None = None
         try:
             self._writer = connect(path, synchronous)
-            self._reader = connect(path, synchronous)
+            try:
+                self._reader = connect(path, synchronous)
+            except sqlite3.Error:
+                self._writer.close()
+                raise
             self._reader.execute("PRAGMA query_only = ON")
         except sqlite3.Error as error:
             raise translated(error) from error

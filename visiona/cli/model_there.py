@@ -9,11 +9,11 @@ from urllib.parse import quote
 import httpx
 import trio
 
+from visiona.cli.api_client import TIMEOUT, Api, open_api, refusal
 from visiona.cli.model_shelf import Facts, measured, pieces_of
-from visiona.cli.output import CommandError, Exit
+from visiona.cli.output import CommandError
 from visiona.cli.progress import RowProgress
 
-TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 ATTEMPTS = 8
 """Without a byte getting through, about two minutes; each byte that does begins them anew."""
 
@@ -40,16 +40,10 @@ async def there(server: str, token_file: Path) -> AsyncIterator["RemoteShelf"]:
         CommandError: no such address can be.
         OSError: the token's file cannot be read.
     """
-    if not server.startswith(("http://", "https://")):
-        raise CommandError("--server must start with http:// or https://", code="USAGE", exit_code=Exit.USAGE)
-    token = (await trio.Path(token_file).read_text(encoding="utf-8")).strip()
-    base = server.rstrip("/")
+    # A link needs no token, and may lead to somebody else's server.
     async with (
-        httpx.AsyncClient(
-            base_url=base, headers={"Authorization": f"Bearer {token}"}, timeout=TIMEOUT
-        ) as api,
-        # A link needs no token, and may lead to somebody else's server.
-        httpx.AsyncClient(base_url=base, timeout=TIMEOUT) as uploads,
+        open_api(server, token_file) as api,
+        httpx.AsyncClient(base_url=server.rstrip("/"), timeout=TIMEOUT) as uploads,
     ):
         yield RemoteShelf(api, uploads)
 
@@ -57,7 +51,7 @@ async def there(server: str, token_file: Path) -> AsyncIterator["RemoteShelf"]:
 class RemoteShelf:
     """See model_shelf.Shelf."""
 
-    def __init__(self, api: httpx.AsyncClient, uploads: httpx.AsyncClient) -> None:
+    def __init__(self, api: Api, uploads: httpx.AsyncClient) -> None:
         self._api, self._uploads = api, uploads
 
     async def push(self, path: Path, facts: Facts) -> Mapping[str, Any]:
@@ -73,37 +67,24 @@ class RemoteShelf:
             "license": facts.license,
             "workspace_id": facts.workspace_id,
         }
-        begun = await self._ask("POST", "/api/models/init", said)
+        begun = await self._api.ask("POST", "/api/models/init", said)
         if "upload_url" in begun:
             upload = _Upload(self._uploads, path, size)
             while not await upload.run(begun["upload_url"], is_resumable=begun.get("resumable", True)):
-                begun = await self._ask("POST", "/api/models/init", said)
+                begun = await self._api.ask("POST", "/api/models/init", said)
             model_id = begun["model"]["id"]
-            begun = {"model": await self._ask("POST", f"/api/models/{model_id}/finalize")}
+            begun = {"model": await self._api.ask("POST", f"/api/models/{model_id}/finalize")}
         model: Mapping[str, Any] = begun["model"]
         return model
 
     async def list(self) -> Sequence[Mapping[str, Any]]:
         """What the token's holder can see."""
-        models: Sequence[Mapping[str, Any]] = await self._ask("GET", "/api/models")
+        models: Sequence[Mapping[str, Any]] = await self._api.ask("GET", "/api/models")
         return models
 
     async def remove(self, model_id: str) -> None:
         """Deletes one."""
-        await self._ask("DELETE", f"/api/models/{quote(model_id, safe='')}")
-
-    async def _ask(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
-        try:
-            answer = await self._api.request(method, path, json=body)
-        except httpx.HTTPError as error:
-            why = f": {error}" if str(error) else ""
-            raise CommandError(
-                f"the server at {self._api.base_url} cannot be reached{why}; check --server, and that it runs",
-                code="UNREACHABLE",
-            ) from error
-        if answer.is_success:
-            return answer.json()["data"] if answer.content else None
-        raise _refusal(answer)
+        await self._api.ask("DELETE", f"/api/models/{quote(model_id, safe='')}")
 
 
 class _Upload:
@@ -190,7 +171,7 @@ class _Upload:
             raise _LinkEnded
         if answer.status_code in _LATER:
             raise _TryAgain
-        raise _refusal(answer)
+        raise refusal(answer)
 
     def _show(self, passed: int) -> None:
         self._progress.step(passed - self._shown)
@@ -202,13 +183,3 @@ class _Upload:
             " run the command again to go on from there",
             code="UPLOAD_BROKE_OFF",
         )
-
-
-def _refusal(answer: httpx.Response) -> CommandError:
-    try:
-        error = answer.json()["error"]
-        message, code = str(error["message"]), str(error["code"])
-    except (ValueError, KeyError, TypeError):
-        message, code = f"the server answered {answer.status_code}", "UNEXPECTED_ANSWER"
-    exit_code = Exit.NOT_FOUND if answer.status_code == httpx.codes.NOT_FOUND else Exit.FAILED
-    return CommandError(message, code=code, exit_code=exit_code)

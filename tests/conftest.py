@@ -1,6 +1,5 @@
 """What every folder of tests shares."""
 
-import os
 import secrets
 import signal
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from visiona.stores.settings import NO_REDIS, RedisSettings
 from tests.interop import gobuild
 from tests.support.databases import SharedDatabase
 from tests.support.engines import PATIENCE_SECONDS, Place
-from tests.support.servers import s3
+from tests.support.servers import named, s3
 from tests.support.servers.postgres import NamedPostgres, PostgresServer
 from tests.support.servers.redis import RedisServer
 from tests.support.servers.s3 import S3Server
@@ -36,8 +35,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer | NamedPostgres]:
     """One PostgreSQL for all tests that only need databases on it; whoever kills or freezes starts one of his own."""
-    named = os.environ.get("VISIONA_TEST_DATABASE_URL")  # noqa: TID251
-    server = NamedPostgres(named) if named else PostgresServer()
+    server = NamedPostgres(named.DATABASE_URL) if named.DATABASE_URL else PostgresServer()
     try:
         yield server
     finally:
@@ -81,9 +79,8 @@ def place(engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> Place:
 @pytest.fixture(scope="session")
 def redis_url() -> Iterator[str]:
     """One Redis for all tests; each uses keys under a prefix of its own, none flushes, kills or freezes it."""
-    named = os.environ.get("VISIONA_TEST_REDIS_URL")  # noqa: TID251
-    if named:
-        yield named
+    if named.REDIS_URL:
+        yield named.REDIS_URL
         return
     with RedisServer() as server:
         yield server.url()

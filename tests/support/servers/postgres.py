@@ -13,13 +13,11 @@ import subprocess
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from tests.support.servers import named
 from tests.support.servers.processes import NOBODY, OwnServer, ServerFolder, ServerProcess, free_port
 
 VERSIONS = {18: "pginstall18", 16: "pginstall"}
 """Major version → its folder in the wheel."""
-
-OTHERS = os.environ.get("VISIONA_TEST_POSTGRES_BIN")  # noqa: TID251
-"""A folder with `initdb` and `postgres` of another version, to be used where a test asks for none."""
 
 OWNER = "visiona"
 
@@ -31,7 +29,7 @@ class PostgresServer(OwnServer):
     """A cluster of its own, started; close it.
 
     Args:
-        version: the major version, of VERSIONS; None: OTHERS, or the newest.
+        version: the major version, of VERSIONS; None: what is named, or the newest.
         password: if given, connections over TCP must know it; else everybody is trusted.
         options: further lines of postgresql.conf.
     """
@@ -50,7 +48,7 @@ class PostgresServer(OwnServer):
         self._password = password
         self.port = free_port()
         own = _programs(VERSIONS[version or max(VERSIONS)]) / "bin"
-        self._bin = Path(OTHERS) if OTHERS and version is None else own
+        self._bin = Path(named.POSTGRES_BIN) if named.POSTGRES_BIN and version is None else own
         self._clients = own
         self.data = self._folder.path / "data"
         self._make_cluster(password, encoding)
@@ -170,9 +168,7 @@ class NamedPostgres:
     def __init__(self, url: str) -> None:
         self._url = url
         program = shutil.which("psql")
-        if program is None:
-            raise RuntimeError("VISIONA_TEST_DATABASE_URL needs psql")
-        self._psql = Path(program)
+        self._psql = Path(program) if program else _programs(VERSIONS[max(VERSIONS)]) / "bin" / "psql"
         self._made: list[str] = []
 
     def create_database(self, template: str = "template0") -> str:

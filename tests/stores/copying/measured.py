@@ -5,11 +5,13 @@ backup|restore|move FOLDER FILE [URL]`. Writes the mebibytes that it grew by at 
 import resource
 import sys
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import trio
 from visiona.stores.copying.backup import back_up, restore
 from visiona.stores.copying.moving import move_to_postgres
+from visiona.stores.files.content import ContentFolder
 from visiona.stores.postgres_address import parsed
 from visiona.stores.settings import StoreSettings
 
@@ -23,13 +25,15 @@ def peak_mebibytes() -> float:
 
 
 async def copy(what: str, folder: Path, file: Path, url: str | None) -> None:
+    files = ContentFolder(folder / "files", 0)
     settings = StoreSettings(None if what == "move" else url, folder)
     match what:
         case "backup":
             now = datetime.now(UTC)
-            await back_up(settings, file, Watching(), state_names=KEYS, program="0", created_at=now)
+            write = partial(back_up, settings, file, Watching(), state_names=KEYS, program="0")
+            await write(created_at=now, files=files)
         case "restore":
-            await restore(settings, file, Watching(), state_names=KEYS, replaces=False)
+            await restore(settings, file, Watching(), state_names=KEYS, replaces=False, files=files)
         case _:
             await move_to_postgres(settings, parsed(url or ""), Watching())
 

@@ -24,7 +24,14 @@ POLICY = (
     r"default-src 'none'; style-src 'sha256-[A-Za-z0-9+/]{43}='; form-action FORM;"
     r" frame-ancestors 'none'; base-uri 'none'"
 )
-ADDED = {"Content-Length", "Content-Language", "Content-Security-Policy", "Set-Cookie", "X-Request-Id"}
+ADDED = {
+    "Content-Length",
+    "Content-Language",
+    "Content-Security-Policy",
+    "Date",
+    "Set-Cookie",
+    "X-Request-Id",
+}
 
 PAGES = ["sign_in", "wrong", "first", "link", "gone", "refused", "signed_out"]
 

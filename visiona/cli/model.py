@@ -1,4 +1,7 @@
-"""`visiona model push|list|rm`: beside the server as one of its people, or from anywhere with a token."""
+"""`visiona model push|list|rm`: beside the server as one of its people, or from anywhere with a token.
+
+`load` and `loads` (model_load.py) ask the running server, which has the tunnels.
+"""
 
 import argparse
 from collections.abc import Awaitable, Callable
@@ -7,6 +10,7 @@ from typing import Any, TypeVar
 
 import trio
 
+from visiona.cli import model_load
 from visiona.cli.model_here import here
 from visiona.cli.model_shelf import Facts, Shelf
 from visiona.cli.model_there import there
@@ -17,7 +21,7 @@ T = TypeVar("T")
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the verbs."""
-    verbs = parser.add_subparsers(required=True, metavar="push|list|rm")
+    verbs = parser.add_subparsers(required=True, metavar="push|list|load|loads|rm")
     push_parser = verbs.add_parser(
         "push", help="bring a file; again after it broke off, it goes on from there"
     )
@@ -37,6 +41,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     push_parser.set_defaults(run=push)
     list_parser = verbs.add_parser("list", help="the models that you can see")
     list_parser.set_defaults(run=show_all)
+    model_load.configure_load(verbs.add_parser("load", help="load a model onto an accelerator of a device"))
+    model_load.configure_loads(verbs.add_parser("loads", help="which model is on which accelerator"))
     remove_parser = verbs.add_parser("rm", help="delete a model and its file")
     remove_parser.add_argument("id", metavar="ID")
     remove_parser.set_defaults(run=remove)

@@ -118,6 +118,10 @@ class Watching:
         return not self.ended_at
 
 
+def email_of(caller: Caller) -> str:
+    return str(caller.ask("GET", "/api/auth/me").data["email"])
+
+
 def watch_stream(caller: Caller, path: str) -> Watching:
     """Reads an endless answer; returns when its first bytes are here."""
 

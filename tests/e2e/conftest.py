@@ -88,6 +88,19 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def owner(server: Server, request: pytest.FixtureRequest) -> Caller:
+    """An account of the test's own."""
+    return server.person(f"owner-{request.node.nodeid.encode().hex()[-40:]}")
+
+
+@pytest.fixture
+def unit(server: Server, owner: Caller, backend: local.Backend, folder: Path) -> Iterator[Unit]:
+    """A unit of the owner's, connected; what answers behind it is `backend`."""
+    with reference_agent(server, owner, folder, backend.url) as (unit, _):
+        yield unit
+
+
+@pytest.fixture
 def measured(request: pytest.FixtureRequest) -> Callable[[str, float], None]:
     """`measured(what, seconds)`: told at the end of the run. A figure, not a judgement: machines differ."""
 

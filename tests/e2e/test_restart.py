@@ -28,17 +28,6 @@ def server(request: pytest.FixtureRequest, tmp_path: Path, evidence: Evidence) -
         yield server
 
 
-@pytest.fixture
-def ada(server: Server) -> Caller:
-    return server.person("ada")
-
-
-@pytest.fixture
-def unit(server: Server, ada: Caller, backend: Backend, folder: Path) -> Iterator[Unit]:
-    with reference_agent(server, ada, folder, backend.url) as (unit, _):
-        yield unit
-
-
 def readiness(server: Server) -> int:
     return Caller(server.internal, None).ask("GET", "/readyz").status
 
@@ -97,7 +86,7 @@ def files_of(server: Server) -> list[str]:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["politely", "by force"])
 def test_s06_agents_come_back_by_themselves_after_a_restart(
-    server: Server, ada: Caller, unit: Unit, backend: Backend, number: signal.Signals, measured: Measured
+    server: Server, owner: Caller, unit: Unit, backend: Backend, number: signal.Signals, measured: Measured
 ) -> None:
     with contextlib.ExitStack() as fleet:
         units = [unit]
@@ -105,8 +94,8 @@ def test_s06_agents_come_back_by_themselves_after_a_restart(
             gobuild.build()
             for generation in sorted(gobuild.GENERATIONS):
                 flags = {"mode": "forward", "target": backend.address}
-                units.append(fleet.enter_context(go_unit(server, ada, generation, **flags))[0])
-        camera = watch_stream(ada, unit.path("/mjpeg"))
+                units.append(fleet.enter_context(go_unit(server, owner, generation, **flags))[0])
+        camera = watch_stream(owner, unit.path("/mjpeg"))
         code = server.stop(number)
         assert code == (0 if number == signal.SIGTERM else -signal.SIGKILL)
         camera.ended()
@@ -119,11 +108,11 @@ def test_s06_agents_come_back_by_themselves_after_a_restart(
         for one in units:
             one.wait_online()
             measured("online after the start", time.monotonic() - started_at)
-            assert ada.ask("POST", one.path("/echo"), b"again").body == b"again"
+            assert owner.ask("POST", one.path("/echo"), b"again").body == b"again"
         # No agent came twice; the log is written a moment later, and a killed server took its last lines with it.
         until(lambda: server.text.count("tunnel up") >= before + len(units), "each tunnel is logged")
         assert server.text.count("tunnel up") == before + len(units)
-        assert len(ada.ask("GET", "/api/devices").data) == len(units)
+        assert len(owner.ask("GET", "/api/devices").data) == len(units)
     assert server.run("migrate", "status", "--json").json["pending"] == []
 
 

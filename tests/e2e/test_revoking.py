@@ -15,29 +15,13 @@ from websockets.exceptions import InvalidStatus
 
 from tests.e2e.agents import Unit, go_unit, pair, reference_agent
 from tests.e2e.backend import Backend
-from tests.e2e.client import Caller, Watching, until, watch_stream, watch_websocket
+from tests.e2e.client import Caller, Watching, email_of, until, watch_stream, watch_websocket
 from tests.e2e.server import Server
 from tests.interop import gobuild
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 Measured = Callable[[str, float], None]
-
-
-@pytest.fixture
-def owner(server: Server, request: pytest.FixtureRequest) -> Caller:
-    """An account of the test's own."""
-    return server.person(f"owner-{request.node.nodeid.encode().hex()[-40:]}")
-
-
-@pytest.fixture
-def unit(server: Server, owner: Caller, backend: Backend, folder: Path) -> Iterator[Unit]:
-    with reference_agent(server, owner, folder, backend.url) as (unit, _):
-        yield unit
-
-
-def email_of(caller: Caller) -> str:
-    return str(caller.ask("GET", "/api/auth/me").data["email"])
 
 
 def token_id(caller: Caller) -> str:

@@ -7,37 +7,19 @@ between is told.
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from tests.e2e.agents import Unit, reference_agent
-from tests.e2e.backend import Backend
+from tests.e2e.agents import Unit
 from tests.e2e.browsers import Browser, signed_in
-from tests.e2e.client import Caller, Watching, watch_stream, watch_websocket
+from tests.e2e.client import Caller, Watching, email_of, watch_stream, watch_websocket
 from tests.e2e.server import Server
 from tests.support.lateness import Lateness
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 Measured = Callable[[str, float], None]
-
-
-@pytest.fixture
-def owner(server: Server, request: pytest.FixtureRequest) -> Caller:
-    """An account of the test's own."""
-    return server.person(f"person-{request.node.nodeid.encode().hex()[-40:]}")
-
-
-@pytest.fixture
-def unit(server: Server, owner: Caller, backend: Backend, folder: Path) -> Iterator[Unit]:
-    with reference_agent(server, owner, folder, backend.url) as (unit, _):
-        yield unit
-
-
-def email_of(caller: Caller) -> str:
-    return str(caller.ask("GET", "/api/auth/me").data["email"])
 
 
 @contextmanager

@@ -1,13 +1,11 @@
 """A shared unit in the hand of a running server: moved with its tunnel up, and lost by who is taken out."""
 
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.agents import Unit, reference_agent
-from tests.e2e.backend import Backend
+from tests.e2e.agents import Unit
 from tests.e2e.client import Caller, Watching, watch_stream, watch_websocket
 from tests.e2e.server import Server
 
@@ -17,21 +15,9 @@ Measured = Callable[[str, float], None]
 
 
 @pytest.fixture
-def owner(server: Server, request: pytest.FixtureRequest) -> Caller:
-    """An account of the test's own."""
-    return server.person(f"owner-{request.node.nodeid.encode().hex()[-40:]}")
-
-
-@pytest.fixture
 def guest(server: Server, request: pytest.FixtureRequest) -> Caller:
     """Another one."""
     return server.person(f"guest-{request.node.nodeid.encode().hex()[-40:]}")
-
-
-@pytest.fixture
-def unit(server: Server, owner: Caller, backend: Backend, folder: Path) -> Iterator[Unit]:
-    with reference_agent(server, owner, folder, backend.url) as (unit, _):
-        yield unit
 
 
 def shared(server: Server, owner: Caller, guest: Caller, name: str) -> str:

@@ -20,7 +20,8 @@ from visiona.web.guards import is_public
 from visiona.web.openapi import DEVICE_PATHS
 from visiona.web.proxy_access import Access
 
-from tests.web.device_rig import WebClient, open_port
+from tests.web.asking import status_at
+from tests.web.device_rig import open_port
 from tests.web.test_guards import routes
 from tests.web.world import Visitor, World
 
@@ -148,7 +149,7 @@ async def test_a15_h10_h24_every_device_path_by_every_way(layer: str, name: str)
         requests = list(device_requests(device_id))
         assert len(requests) > 25
         for method, target in requests:
-            status = await _status(port, method, target, gate.headers(way))
+            status = await status_at(port, method, target, gate.headers(way))
             if not is_right(status, expected(method, way)):
                 wrong.append((method, target, status))
     assert wrong == []
@@ -166,18 +167,8 @@ async def test_h14_a_websocket_by_every_way(layer: str, name: str) -> None:
     }
     async with device_gate(layer) as (gate, device_id, port):
         for target in (f"/api/devices/{device_id}/proxy/ws", "/ws/inference"):
-            status = await _status(port, "GET", target, {**gate.headers(way), **upgrade})
+            status = await status_at(port, "GET", target, {**gate.headers(way), **upgrade})
             assert is_right(status, way.reads), (target, status)
-
-
-async def _status(port: int, method: str, target: str, headers: dict[str, str]) -> int:
-    client = WebClient(await trio.open_tcp_stream("127.0.0.1", port))
-    lines = [f"{method} {target} HTTP/1.1", "Host: door.test", "Content-Length: 0"]
-    lines += [f"{name}: {value}" for name, value in headers.items()]
-    async with client.stream:
-        with trio.fail_after(5):
-            answer = await client.ask("\r\n".join([*lines, "", ""]).encode(), method=method)
-    return answer.status
 
 
 async def test_a_token_needs_none_of_the_rules_for_cookies() -> None:

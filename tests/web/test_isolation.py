@@ -20,7 +20,8 @@ from visiona.web.guards import is_public
 from visiona.web.openapi import DEVICE_PATHS
 from visiona.web.proxy_access import Access
 
-from tests.web.device_rig import WebClient, open_port
+from tests.web.asking import status_at
+from tests.web.device_rig import open_port
 from tests.web.test_access_matrix import LET_IN
 from tests.web.test_guards import NOWHERE, routes
 from tests.web.world import Person, World
@@ -213,21 +214,11 @@ async def test_h08_each_path_to_a_device_is_for_members_alone(layer: str) -> Non
             target += "" if names_it else f"?device_id={device_id}"
             for method, caller in ((m.upper(), c) for m in methods for c in CALLERS):
                 person = lab.people.get(caller)
-                status = await _status(port.number, method, target, person.headers if person else {})
+                status = await status_at(port.number, method, target, person.headers if person else {})
                 expected = {"stranger": 404, "nobody": 401}.get(caller, 503)
                 if status != expected:
                     wrong.append((method, target, caller, status))
     assert wrong == []
-
-
-async def _status(port: int, method: str, target: str, headers: dict[str, str]) -> int:
-    client = WebClient(await trio.open_tcp_stream("127.0.0.1", port))
-    lines = [f"{method} {target} HTTP/1.1", "Host: door.test", "Content-Length: 0"]
-    lines += [f"{name}: {value}" for name, value in headers.items()]
-    async with client.stream:
-        with trio.fail_after(5):
-            answer = await client.ask("\r\n".join([*lines, "", ""]).encode(), method=method)
-    return answer.status
 
 
 async def test_h08_lists_hold_what_is_of_ones_own_workspaces_alone() -> None:

@@ -11,6 +11,7 @@ from visiona.web.guards import PUBLIC
 from visiona.web.settings import WebSettings
 from visiona.web.site import SEND_SECONDS
 
+from tests.web.asking import scope_of
 from tests.web.world import World
 
 
@@ -242,18 +243,7 @@ async def test_the_last_send_is_not_cancelled_by_the_end_that_it_causes() -> Non
             await trio.testing.wait_all_tasks_blocked()
             finished.append("the server's own work after the answer")
 
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": "GET",
-        "scheme": "http",
-        "path": "/livez",
-        "raw_path": b"/livez",
-        "query_string": b"",
-        "headers": [],
-    }
-    await world.site(scope, receive, send)
+    await world.site(scope_of("/livez"), receive, send)
     assert finished == ["the server's own work after the answer"]
 
 
@@ -271,16 +261,5 @@ async def test_h11_an_answer_that_the_client_never_makes_room_for_is_given_up(
         if message["type"] == "http.response.body":
             await trio.sleep_forever()
 
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "2",
-        "method": "GET",
-        "scheme": "http",
-        "path": "/livez",
-        "raw_path": b"/livez",
-        "query_string": b"",
-        "headers": [],
-    }
     with trio.fail_after(SEND_SECONDS + 1):
-        await world.site(scope, receive, send)
+        await world.site(scope_of("/livez", "2"), receive, send)

@@ -81,7 +81,7 @@ class LiveFeed:
         self._tell("redeemed", {"token_id": token_id, "device_id": device_id}, is_theirs)
 
     def changed(self, workspace_id: WorkspaceId, device_id: DeviceId, *, removed: bool = False) -> None:
-        """A device was renamed, tagged or unpaired."""
+        """A device was renamed, tagged, moved or unpaired, or a load onto it began."""
         facts = without_nothing({"id": device_id, "removed": removed or None})
         self._tell("changed", facts, _in_workspace(workspace_id))
 

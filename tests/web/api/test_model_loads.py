@@ -13,6 +13,7 @@ from visiona.domain.loads import Fault, LoadState
 from visiona.services.device_timeline import record_inventory
 from visiona.services.load_model import plan_load
 from visiona.web.api.model_loads import MAX_VIEWERS, load_item
+from visiona.web.live_feed import spoken
 
 from tests.web.api.test_models import brought, init
 from tests.web.world import Person, World
@@ -69,6 +70,18 @@ async def test_the_events_tell_of_each_state_and_say_why_a_load_failed() -> None
     assert (told[2][1]["code"], told[2][1]["message"]) == ("DEVICE_OFFLINE", "the device did not come back")
     listed = (await ada.ask("GET", f"/api/devices/{now.device_id}/loads")).data
     assert listed == [told[2][1]]
+
+
+async def test_who_looks_at_the_device_hears_that_a_load_began() -> None:
+    world = World()
+    ada = await world.person()
+    device_id, model_id = await device_of(ada, FOUND[1]), await brought(ada)
+    with world.feed.listen(await ada.actor()) as heard:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(load, ada, model_id, device_id)
+            with trio.fail_after(5):
+                assert await heard.receive() == spoken("changed", {"id": device_id})
+            nursery.cancel_scope.cancel()
 
 
 async def test_m06_what_does_not_fit_is_409_with_what_is_there() -> None:

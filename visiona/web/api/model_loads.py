@@ -26,6 +26,7 @@ from visiona.web.answers import Json, moment, no_content, ok, without_nothing
 from visiona.web.described import described
 from visiona.web.guards import current_actor
 from visiona.web.json_body import body_fields
+from visiona.web.live_feed import LiveFeed
 from visiona.web.model_shapes import LoadItem, LoadWish
 
 QUIET_SECONDS = 15.0
@@ -35,7 +36,9 @@ MAX_VIEWERS = 32
 """Of one load."""
 
 
-def load_routes(stores: Stores, loads: Loads, calls: LiveCalls, now: Callable[[], datetime]) -> Blueprint:
+def load_routes(
+    stores: Stores, loads: Loads, calls: LiveCalls, feed: LiveFeed, now: Callable[[], datetime]
+) -> Blueprint:
     """The routes."""
     routes = Blueprint("model_loads", __name__)
 
@@ -51,7 +54,9 @@ def load_routes(stores: Stores, loads: Loads, calls: LiveCalls, now: Callable[[]
         fields = await body_fields()
         device_id, accelerator = DeviceId(fields.text("device_id")), fields.text_or_none("accelerator")
         plan = await plan_load(stores, actor, ModelId(model_id), device_id, accelerator, now())
-        return _followed(await loads.begin(plan), actor)
+        load = await loads.begin(plan)
+        feed.changed(load.workspace_id, load.device_id)
+        return _followed(load, actor)
 
     @routes.get("/api/devices/<device_id>/loads")
     @described(answer=list[LoadItem])

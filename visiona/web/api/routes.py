@@ -60,7 +60,7 @@ def api_routes(
         camera_routes(stores, registry, snapshots, now),
         moving_routes(stores, registry, revoking, feed, now),
         model_routes(stores, models, now),
-        load_routes(stores, loads, registry.calls, now),
+        load_routes(stores, loads, registry.calls, feed, now),
         live_routes(feed),
         audit_routes(stores, now),
         workspace_routes(stores, revoking, now),

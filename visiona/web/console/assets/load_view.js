@@ -1,12 +1,13 @@
 // One load, as it goes on: what is loaded, how far it is, cancelling it, and why it failed.
 
-import { remove } from "./api.js";
+import { get, remove } from "./api.js";
 import { h, replace, setText } from "./dom.js";
 import { announce, button, chip, problem } from "./parts.js";
 import { url } from "./routes.js";
 import { has, size, t } from "./text.js";
 
 const STATES = ["queued", "pushing", "flashing", "active", "failed"];
+const AGAIN_MILLISECONDS = 5000;
 const TONES = { active: "good", failed: "bad", queued: "quiet" };
 
 export const isOver = (load) => ["active", "failed"].includes(load.state);
@@ -15,6 +16,7 @@ export class LoadView {
   /** `ended(load)` is called when it is over. Unless `follows`, it shows what it is told. */
   constructor(load, signal, ended = () => {}, follows = true) {
     this.ended = ended;
+    this.signal = signal;
     this.load = null;
     this.source = null;
     this.state = h("span", {});
@@ -35,9 +37,23 @@ export class LoadView {
     if (this.source !== null || isOver(this.load)) return;
     this.source = new EventSource(url(`${this.path}/events`));
     for (const state of STATES) this.source.addEventListener(state, (event) => this.show(JSON.parse(event.data)));
+    this.source.addEventListener("error", () => this.source?.readyState === EventSource.CLOSED && this.askLater());
+  }
+
+  /** After a refusal a browser does not come back: the server is starting, or too many watch. */
+  askLater() {
+    this.unfollow();
+    this.timer = setTimeout(async () => {
+      const loads = await get(`api/devices/${encodeURIComponent(this.load.device_id)}/loads`, this.signal).catch((error) => error);
+      if (this.signal.aborted || loads.status === 404) return;
+      const mine = Array.isArray(loads) && loads.find((one) => one.id === this.load.id);
+      if (mine) this.show(mine);
+      this.follow();
+    }, AGAIN_MILLISECONDS);
   }
 
   unfollow() {
+    clearTimeout(this.timer);
     this.source?.close();
     this.source = null;
   }

@@ -351,6 +351,15 @@ def test_a_torn_or_strange_picture_does_not_take_the_place_of_a_good_one() -> No
     assert picture.body == b"\xff\xd81\xff\xd9"
 
 
+@pytest.mark.parametrize("filler", ["", "x" * 300])
+def test_what_looks_like_a_camera_is_known_by_a_word_in_any_case(filler: str) -> None:
+    cameras = Hub().cameras
+    for target in ("/Camera/1", "/mjpg", "/live.MJPEG", "/axis/motionJPEG", "/Video", "/h264?stream=1"):
+        assert cameras.may_be_camera(DEVICE, f"{target}&{filler}".encode()), target
+    for target in ("/", "/api/devices", "/ws", "/favicon.ico", "/jpeg"):
+        assert not cameras.may_be_camera(DEVICE, f"{target}?{filler}".encode()), target
+
+
 def test_the_settings_of_the_relay_are_those_of_the_cameras() -> None:
     assert RelaySettings().cameras() == CameraSettings()
     chosen = RelaySettings(

@@ -16,8 +16,9 @@ from visiona.web.proxy_access import Access
 
 from tests.support.away import DRIVERS_TEXT, RETRY_AFTER_SECONDS, AwayStores
 from tests.support.route_needs import DATABASE, NEEDS, SESSIONS
+from tests.web.asking import status_at
 from tests.web.device_rig import open_port
-from tests.web.test_access_matrix import _status, device_requests
+from tests.web.test_access_matrix import device_requests
 from tests.web.test_guards import routes
 from tests.web.world import Answer, Visitor, World
 from tests.web.world import Person as Program
@@ -220,7 +221,7 @@ async def test_s01_every_path_to_a_device_that_is_not_connected(layer: str, is_k
             await program.ask("GET", "/api/system/info")
         house.go_away(OUTAGES["database"])
         for method, target in device_requests(device_id):
-            status = await _status(port, method, target, program.headers)
+            status = await status_at(port, method, target, program.headers)
             if status != 503:
                 wrong.append((method, target, status))
         assert house.stores.asked > 25

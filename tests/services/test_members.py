@@ -187,3 +187,13 @@ async def test_p09_who_is_gone_neither_sees_nor_ends_what_they_have_paired(
         with pytest.raises(NotFound):
             await revoke_pairing_token(stores, admin.user.id, name, NOW)
     assert isinstance(await identify_session_token(stores, made.session_token, NOW), TunnelSession)
+
+
+@pytest.mark.parametrize("text", ["", "x\x00", "\ud800", "../x"])
+async def test_p09_what_is_no_id_is_no_member(stores: Stores, home: Home, text: str) -> None:
+    """PostgreSQL holds no NUL, and what it is asked for must be spelled in UTF-8."""
+    lab, *_ = await a_team(stores, home)
+    with pytest.raises(NotFound, match="no such member"):
+        await change_role(stores, home.actor, lab.id, UserId(text), Role.ADMIN, NOW)
+    with pytest.raises(NotFound, match="no such member"):
+        await remove_member(stores, home.actor, lab.id, UserId(text), NOW)

@@ -10,7 +10,7 @@ from datetime import datetime
 from visiona.domain.access import Actor, Role
 from visiona.domain.audit import Deed
 from visiona.domain.errors import NotAllowed, NotFound
-from visiona.domain.ids import UserId, WorkspaceId
+from visiona.domain.ids import UserId, WorkspaceId, is_uuid
 from visiona.domain.notices import NoticeKind, member_subject
 from visiona.domain.users import User
 from visiona.domain.workspaces import Membership
@@ -111,7 +111,7 @@ async def remove_member(
 
 
 async def _role_of(tx: Tx, workspace_id: WorkspaceId, user_id: UserId) -> Role:
-    role = await tx.workspaces.role_or_none(workspace_id, user_id)
+    role = await tx.workspaces.role_or_none(workspace_id, user_id) if is_uuid(user_id) else None
     if role is None:
         raise NotFound("there is no such member")
     return role

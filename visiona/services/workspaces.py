@@ -152,16 +152,23 @@ async def held_workspace(
         NotFound: it is none of the caller's.
         NotAllowed: the caller is less than `least` there.
     """
-    workspace = await tx.workspaces.lock_or_none(workspace_id) if is_uuid(workspace_id) else None
-    return await _with_role(tx, actor, workspace, least)
+    # Asked before it is held, and once more after: who has no business here holds nobody up, and what is somebody else's
+    # is the same one question as what is not there.
+    await _need_in(tx, actor, workspace_id)
+    return await _with_role(tx, actor, await tx.workspaces.lock_or_none(workspace_id), least)
 
 
 async def seen_workspace(
     tx: Tx, actor: Actor, workspace_id: WorkspaceId, least: Role = Role.MEMBER
 ) -> tuple[Workspace, Role]:
     """As `held_workspace`, for who only reads."""
-    workspace = await tx.workspaces.get_or_none(workspace_id) if is_uuid(workspace_id) else None
-    return await _with_role(tx, actor, workspace, least)
+    await _need_in(tx, actor, workspace_id)
+    return await _with_role(tx, actor, await tx.workspaces.get_or_none(workspace_id), least)
+
+
+async def _need_in(tx: Tx, actor: Actor, workspace_id: WorkspaceId) -> None:
+    if not is_uuid(workspace_id) or await tx.workspaces.role_or_none(workspace_id, actor.user_id) is None:
+        raise NotFound("no such workspace")
 
 
 async def _with_role(

@@ -6,18 +6,24 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 import asyncpg
 import pytest
 import trio
+from visiona.domain.access import Role
 from visiona.domain.errors import NotFound
+from visiona.domain.ids import WorkspaceId
 from visiona.domain.sessions import TOUCH_INTERVAL
 from visiona.services import devices, sessions, sign_in
 from visiona.services.exchange_token import DeviceClaims, exchange
 from visiona.services.housekeeping import KEEP_SESSION_TOKENS, purge_expired
+from visiona.services.invitations import invite
+from visiona.services.members import change_role, remove_member
 from visiona.services.pair_device import create_pairing_token
+from visiona.services.workspaces import delete_workspace, rename_workspace
 from visiona.stores.errors import StoreUnavailable
 from visiona.stores.interfaces import Stores, Tx
 
 from tests.support.databases import SharedDatabase
 from tests.support.engines import Place, opened
 from tests.support.nouns import LATER, NOW, Home, a_home, put
+from tests.support.shared import a_team
 
 WAITING = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
@@ -97,6 +103,27 @@ async def test_who_reads_or_refers_to_what_is_held_does_not_wait(
             other.ask("SELECT 1 FROM devices FOR NO KEY UPDATE NOWAIT")
 
     await stores.write(hold)
+
+
+async def test_p09_a_stranger_neither_waits_for_a_workspace_nor_holds_it(
+    stores: Stores, home: Home, other: Other
+) -> None:
+    """Or anybody who knows its id could keep its people waiting, and tell by the time whether it is there."""
+    lab, *_ = await a_team(stores, home)
+    stranger = (await a_home(stores, "stranger@example.com")).actor
+    other.ask("SELECT 1 FROM workspaces FOR UPDATE")
+    nowhere = WorkspaceId("01a1ff8a-2ec5-7eb4-a538-dda8dbd9fb3f")
+    with trio.fail_after(1.5):
+        for where in (lab.id, nowhere):
+            for act in (
+                rename_workspace(stores, stranger, where, "x", NOW),
+                delete_workspace(stores, stranger, where, NOW),
+                invite(stores, stranger, where, "eve@example.com", Role.ADMIN, NOW),
+                remove_member(stores, stranger, where, stranger.user_id, NOW),
+                change_role(stores, stranger, where, home.user.id, Role.MEMBER, NOW),
+            ):
+                with pytest.raises(NotFound):
+                    await act
 
 
 async def test_who_holds_waits_and_then_sees_it_as_it_is(stores: Stores, home: Home, other: Other) -> None:

@@ -1,5 +1,6 @@
 """Pictures of cameras: one as its viewers get it, and the last of each camera, kept in memory for whoever asks later."""
 
+import re
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,15 @@ SHOWN_TYPES: Final = frozenset(
     {b"image/jpeg", b"image/png", b"image/webp", b"image/gif", b"image/bmp", b"image/avif"}
 )
 """Pictures that are nothing else: SVG is a program as well."""
+
+_BEGINNINGS: Final = {
+    b"image/png": re.compile(rb"\x89PNG\r\n\x1a\n"),
+    b"image/gif": re.compile(rb"GIF8[79]a"),
+    b"image/bmp": re.compile(rb"BM"),
+    b"image/webp": re.compile(rb"RIFF....WEBP", re.DOTALL),
+    b"image/avif": re.compile(rb"....ftyp", re.DOTALL),
+}
+"""What is called a picture and does not begin as one is none: a page, maybe, that a browser might take it for."""
 
 _JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 
@@ -73,7 +83,8 @@ def frame_of(part: Part, delimiter: bytes, at: datetime) -> Frame:
 def is_good(content_type: bytes, data: bytes, start: int, end: int) -> bool:
     """Whether this is a picture, and not torn as far as that can be seen without decoding it."""
     if content_type != b"image/jpeg":
-        return content_type in SHOWN_TYPES and end > start
+        beginning = _BEGINNINGS.get(content_type)
+        return beginning is not None and beginning.match(data, start, end) is not None
     has_end = data.rfind(_JPEG_END, max(start, end - JPEG_PADDING_BYTES), end) > start
     return data.startswith(_JPEG_START, start) and has_end
 
@@ -84,6 +95,10 @@ class FrameCounts:
 
     came: int = 0
     lost: int = 0
+
+
+MAX_KEPT_OF_DEVICE = 32
+"""Whoever asks one device for a thousand targets takes the pictures of no other device away."""
 
 
 class KeptPictures:
@@ -107,6 +122,8 @@ class KeptPictures:
         """Takes the place of the picture before it."""
         if (before := self._kept.pop(place, None)) is not None:
             self._bytes -= _size(before)
+        else:
+            self._make_room_of(place.device_id)
         self._kept[place] = frame
         self._bytes += _size(frame)
         while self._kept and (len(self._kept) > self._max_count or self._bytes > self._max_bytes):
@@ -128,6 +145,11 @@ class KeptPictures:
         for place in [place for place in self._kept if place.device_id == device_id]:
             if place.workspace_id != stays_in:
                 self.drop(place)
+
+    def _make_room_of(self, device_id: DeviceId) -> None:
+        its = [place for place in self._kept if place.device_id == device_id]
+        if len(its) >= MAX_KEPT_OF_DEVICE:
+            self.drop(its[0])
 
 
 def _size(kept: Frame | Picture) -> int:

@@ -28,6 +28,9 @@ MAX_VERDICTS = 4096
 
 MAX_KEPT_COUNT = 1024
 
+MAX_SHARED_OF_DEVICE = 32
+"""No unit has so many cameras; and each can hold two of the longest pictures in memory."""
+
 _CAMERA_WORD: Final = re.compile(rb"cam|stream|video|mjp|motionjp").search
 """In a target of one, in lower case. Every GET for a device is looked at so: to ignore the case in the expression costs
 seven times as much, and to remember what was found saves most of the rest."""
@@ -139,8 +142,12 @@ class Cameras:
         return camera if tunnel is live else None
 
     def _new(self, key: CameraKey, live: LiveTunnel) -> SharedCamera | None:
-        if len(self._shared) >= self._settings.max_count and not self._make_room():
+        its = [camera for each, (_, camera) in self._shared.items() if each.device_id == key.device_id]
+        if len(its) >= MAX_SHARED_OF_DEVICE and not _has_ended_one(its):
             return None
+        if len(self._shared) >= self._settings.max_count:
+            if not _has_ended_one([camera for _, camera in self._shared.values()]):
+                return None
 
         def framed(frame: Frame) -> None:
             if frame.is_good:
@@ -160,14 +167,6 @@ class Cameras:
         self._shared[key] = live, camera
         return camera
 
-    def _make_room(self) -> bool:
-        """Ends the oldest that nobody watches any more."""
-        for _, camera in self._shared.values():
-            if camera.viewer_count == 0:
-                camera.close()
-                return True
-        return False
-
     def _over(self, key: CameraKey, camera: SharedCamera, verdict: Verdict | None) -> None:
         if self._shared.get(key, (None, None))[1] is camera:
             del self._shared[key]
@@ -180,6 +179,14 @@ class Cameras:
         self._verdicts.move_to_end(target)
         if len(self._verdicts) > MAX_VERDICTS:
             self._verdicts.popitem(last=False)
+
+
+def _has_ended_one(cameras: list[SharedCamera]) -> bool:
+    """Ends the oldest that nobody watches any more, if there is one."""
+    unwatched = next((camera for camera in cameras if camera.viewer_count == 0), None)
+    if unwatched is not None:
+        unwatched.close()
+    return unwatched is not None
 
 
 def _looks_like_a_camera(target: bytes) -> bool:

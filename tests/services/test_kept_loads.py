@@ -3,6 +3,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+import trio
 from visiona.domain.access import Role
 from visiona.domain.audit import EVERY_ENTRY, EVERYTHING
 from visiona.domain.devices import Accelerator, Device
@@ -249,3 +250,69 @@ def test_nobody_is_surprised_by_what_was_asked_for_long_ago() -> None:
     kept = KeptLoad(LOAD, Lease("one", NOW))
     assert too_old(kept, NOW + TAKE_UP_WITHIN) is None
     assert "1 hour" in str(too_old(kept, NOW + TAKE_UP_WITHIN + timedelta(seconds=1)))
+
+
+RACERS = 20
+
+
+async def test_m05_of_many_that_begin_at_once_one_is_new_and_the_others_join_or_are_refused(
+    stores: Stores, home: Home, device: Device, model: Model
+) -> None:
+    other = replace(home.model(), version="2")
+    await put(stores, other)
+    heard: list[str] = []
+
+    async def begin(wanted: Plan) -> None:
+        try:
+            begun = await begin_load(stores, wanted, "one", NOW)
+            heard.append("new" if begun.is_new else f"joined {begun.load.model_id}")
+        except Conflict as refused:
+            heard.append(f"refused for {refused.details['load_id']}")
+
+    async with trio.open_nursery() as nursery:
+        for number in range(RACERS):
+            nursery.start_soon(begin, plan(home, device, (model, other)[number % 2]))
+    live = await stores.read(lambda tx: tx.model_loads.live_or_none(device.id, "a"))
+    assert live is not None
+    assert Counter(heard) == {
+        "new": 1,
+        f"joined {live.model_id}": RACERS // 2 - 1,
+        f"refused for {live.id}": RACERS // 2,
+    }
+
+
+async def test_no_more_wait_for_a_device_than_may_however_many_ask_at_once(
+    stores: Stores, home: Home, device: Device, model: Model
+) -> None:
+    refused: list[str] = []
+
+    async def begin(accelerator: str) -> None:
+        try:
+            await begin_load(stores, plan(home, device, model, accelerator), "one", NOW)
+        except TooMany:
+            refused.append(accelerator)
+
+    async with trio.open_nursery() as nursery:
+        for number in range(RACERS):
+            nursery.start_soon(begin, str(number))
+    assert len(refused) == RACERS - MAX_LIVE_PER_DEVICE
+    assert await stores.read(lambda tx: tx.model_loads.count_live(device.id)) == MAX_LIVE_PER_DEVICE
+
+
+async def test_a_load_that_begins_while_its_device_is_unpaired_is_before_or_not_at_all(
+    stores: Stores, home: Home, device: Device, model: Model
+) -> None:
+    heard: list[str] = []
+
+    async def begin() -> None:
+        try:
+            await begin_load(stores, plan(home, device, model), "one", NOW)
+            heard.append("begun")
+        except NotFound:
+            heard.append("refused")
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(begin)
+        nursery.start_soon(unpair, stores, home.actor, device.id, NOW)
+    live = await stores.read(lambda tx: tx.model_loads.live_or_none(device.id, "a"))
+    assert heard == ["begun" if live is not None else "refused"]

@@ -145,9 +145,9 @@ class Cameras:
         its = [camera for each, (_, camera) in self._shared.items() if each.device_id == key.device_id]
         if len(its) >= MAX_SHARED_OF_DEVICE and not _has_ended_one(its):
             return None
-        if len(self._shared) >= self._settings.max_count:
-            if not _has_ended_one([camera for _, camera in self._shared.values()]):
-                return None
+        everybodys = [camera for _, camera in self._shared.values()]
+        if len(everybodys) >= self._settings.max_count and not _has_ended_one(everybodys):
+            return None
 
         def framed(frame: Frame) -> None:
             if frame.is_good:

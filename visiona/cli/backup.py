@@ -1,11 +1,14 @@
 """`visiona backup FILE`: everything that is kept, in one file, while the server serves."""
 
 import argparse
+from datetime import datetime
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import BinaryIO
 
 from visiona.cli.copying import STATE_FILES, model_folder, named, note_redis, refuse_memory, run_copy
+from visiona.cli.copying_pipes import PIPE, standard_output
 from visiona.cli.copying_shown import contents_of, contents_shown
 from visiona.cli.output import CommandError, Exit, moment, print_facts, print_json, print_note
 from visiona.config import Settings, from_process
@@ -20,7 +23,10 @@ from visiona.stores.files.opening import folder_of
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments."""
     parser.add_argument(
-        "file", type=Path, metavar="FILE", help="to write; in a folder it gets a name by itself"
+        "file",
+        type=Path,
+        metavar="FILE",
+        help="to write; in a folder it gets a name by itself; - is standard output",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace the file if there is one")
     parser.add_argument("--without-files", action="store_true", help="leave out the files of models")
@@ -33,12 +39,27 @@ def backup(arguments: argparse.Namespace) -> int:
     refuse_memory(settings)
     created_at = now()
     path: Path = arguments.file
-    if path.is_dir():
-        path /= f"visiona-{created_at:%Y%m%dT%H%M%SZ}.zip"
+    if path == PIPE:
+        with standard_output() as stream:
+            written = _written(settings, arguments, stream, created_at)
+        files = contents_shown(written)["model files"]
+        print_note(f"{written.rows} rows, model files: {files}; `visiona restore --check` reads what arrived")
+    else:
+        if path.is_dir():
+            path /= f"visiona-{created_at:%Y%m%dT%H%M%SZ}.zip"
+        written = _written(settings, arguments, path, created_at)
+        _show(written, path, arguments)
+    _refuse_gaps(written)
+    return Exit.OK
+
+
+def _written(
+    settings: Settings, arguments: argparse.Namespace, place: Path | BinaryIO, created_at: datetime
+) -> Manifest:
     write = partial(
         back_up,
         settings.stores,
-        path,
+        place,
         state_names=STATE_FILES,
         program=version("visiona"),
         created_at=created_at,
@@ -50,6 +71,10 @@ def backup(arguments: argparse.Namespace) -> int:
     _note_left_out(settings, written)
     if settings.session.key is not None:
         print_note("session.key is in the configuration, which is not part of this")
+    return written
+
+
+def _show(written: Manifest, path: Path, arguments: argparse.Namespace) -> None:
     shown = {
         "file": str(path),
         "bytes": path.stat().st_size,
@@ -61,8 +86,6 @@ def backup(arguments: argparse.Namespace) -> int:
         print_json({**shown, **contents_of(written)})
     else:
         print_facts({**shown, **contents_shown(written)})
-    _refuse_gaps(written)
-    return Exit.OK
 
 
 def _files(settings: Settings, *, is_without: bool) -> ContentFolder | FilesState:

@@ -4,9 +4,11 @@ import argparse
 import stat
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 from visiona.cli.confirming import confirm
 from visiona.cli.copying import STATE_FILES, model_folder, named, note_redis, refuse_memory, run_copy
+from visiona.cli.copying_pipes import backup_to_read
 from visiona.cli.copying_shown import contents_of, contents_shown
 from visiona.cli.output import CommandError, Exit, moment, print_facts, print_json, print_note
 from visiona.config import Settings, from_process
@@ -21,7 +23,9 @@ CONFIRMATION = "replace"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments."""
-    parser.add_argument("file", type=Path, metavar="FILE", help="written by `visiona backup`")
+    parser.add_argument(
+        "file", type=Path, metavar="FILE", help="written by `visiona backup`; - is standard input"
+    )
     parser.add_argument(
         "--check", action="store_true", help="read it and say whether it is good; change nothing"
     )
@@ -33,7 +37,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Restores, or only checks."""
     if arguments.check:
-        checked = run_copy("check", partial(check, arguments.file))
+        with backup_to_read(arguments.file) as file:
+            checked = run_copy("check", partial(check, file))
         _warn_of_readers(arguments.file)
         _show(checked, arguments, "good")
         return Exit.OK
@@ -42,7 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.replace and not arguments.yes:
         confirm("everything that the database holds now will be lost", CONFIRMATION)
     try:
-        restored = run_copy("restore", partial(_put, settings, arguments))
+        with backup_to_read(arguments.file) as file:
+            restored = run_copy("restore", partial(_put, settings, file, replaces=arguments.replace))
     except CommandError as error:
         if error.code == "NOT_EMPTY":
             error.message += "; to lose what it holds: --replace"
@@ -64,15 +70,8 @@ def _warn_of_readers(path: Path) -> None:
         )
 
 
-async def _put(settings: Settings, arguments: argparse.Namespace, progress: Progress) -> Restored:
-    put = partial(
-        restore,
-        settings.stores,
-        arguments.file,
-        progress,
-        state_names=STATE_FILES,
-        replaces=arguments.replace,
-    )
+async def _put(settings: Settings, file: Path | BinaryIO, progress: Progress, *, replaces: bool) -> Restored:
+    put = partial(restore, settings.stores, file, progress, state_names=STATE_FILES, replaces=replaces)
     folder = model_folder(settings)
     if folder is not None:
         return await put(files=folder)

@@ -8,9 +8,10 @@ import hashlib
 import zipfile
 import zlib
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from itertools import islice
 from pathlib import Path
+from typing import BinaryIO
 
 from visiona.stores.copying import manifest
 from visiona.stores.copying.ends import Progress
@@ -140,7 +141,7 @@ class Archive:
 
 
 @contextmanager
-def open_archive(path: Path) -> Iterator[Archive]:
+def open_archive(path: Path | BinaryIO) -> Iterator[Archive]:
     """Opens a backup and sees that it is one of ours, and of a schema that this program knows.
 
     Raises:
@@ -150,17 +151,21 @@ def open_archive(path: Path) -> Iterator[Archive]:
     try:
         opened = zipfile.ZipFile(path)
     except _DAMAGES as error:
-        with path.open("rb") as file:
-            is_ours = file.read(4) == b"PK\x03\x04"
-        if is_ours:
+        if _begins_like_ours(path):
             raise damaged("it is cut off, or its end is broken") from error
         raise CopyRefused("the file is no backup of visiona", code="BACKUP_FOREIGN") from error
     with opened:
         if any(member.compress_type not in _METHODS for member in opened.infolist()):
             raise damaged("it is packed in a way that is not ours")
-        archive = Archive(str(path), opened)
+        archive = Archive(str(path) if isinstance(path, Path) else "the backup", opened)
         _check_tables(archive)
         yield archive
+
+
+def _begins_like_ours(path: Path | BinaryIO) -> bool:
+    with path.open("rb") if isinstance(path, Path) else nullcontext(path) as file:
+        file.seek(0)
+        return file.read(4) == b"PK\x03\x04"
 
 
 def _check_tables(archive: Archive) -> None:

@@ -9,12 +9,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from visiona.stores.copying import manifest
 from visiona.stores.copying.archive_reader import open_archive
 from visiona.stores.copying.ends import Progress, Source
 from visiona.stores.copying.errors import CopyRefused, no_room
-from visiona.stores.copying.file_list import FilesEntry, FilesState, without_files
+from visiona.stores.copying.file_list import FilesState, without_files
 from visiona.stores.copying.held_files import HeldFiles
 from visiona.stores.copying.loading import digest_of, row_count, source_tables
 from visiona.stores.copying.manifest import Manifest, TableEntry
@@ -51,23 +52,80 @@ def write_archive(
     """
     _refuse_what_is_there(path, overwrites=overwrites)
     with _draft(path) as draft:
-        if isinstance(files, HeldFiles):
-            files.hold(source)
-            _need_room(path, files.bytes)
-        size = files.bytes if isinstance(files, HeldFiles) else 0
+        size = _hold(files, source)
+        _need_room(path, size)
         progress.begin(2 * row_count(source), 2 * size)
         with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as archive:
-            entries = [_write_table(archive, source, table, progress) for table in source_tables(source)]
-            for name, content in state_files.items():
-                archive.writestr(f"state/{name}", content)
-            checksums = {name: hashlib.sha256(content).hexdigest() for name, content in state_files.items()}
-            schema, engine = tuple(source.applied), source.engine
-            # The files may take hours, and they are held without it.
-            source.release()
-            held = _write_files(archive, files, progress)
-            written = Manifest(program, engine, created_at, schema, tuple(entries), checksums, held)
-            archive.writestr(manifest.NAME, manifest.to_json(written))
+            written = _write(archive, source, state_files, files, progress, program, created_at)
         _read_again(draft, progress)
+    return written
+
+
+def stream_archive(
+    stream: BinaryIO,
+    source: Source,
+    state_files: Mapping[str, bytes],
+    files: HeldFiles | FilesState,
+    progress: Progress,
+    *,
+    program: str,
+    created_at: datetime,
+) -> Manifest:
+    """As `write_archive`, to somebody who takes it down; what arrives there nobody reads again.
+
+    Raises:
+        OSError: it is not taken; what was has no end, and is refused by whoever reads it.
+    """
+    progress.begin(row_count(source), _hold(files, source))
+    with zipfile.ZipFile(_OneWay(stream), "w", zipfile.ZIP_DEFLATED) as archive:
+        written = _write(archive, source, state_files, files, progress, program, created_at)
+    stream.flush()
+    return written
+
+
+class _OneWay:
+    """All that a pipe can do, also where it is a file by chance: others may have written to it before."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def write(self, data: bytes, /) -> int:
+        return self._stream.write(data)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    def close(self) -> None:
+        """It is the caller's."""
+
+
+def _hold(files: HeldFiles | FilesState, source: Source) -> int:
+    """How many bytes there will be."""
+    if not isinstance(files, HeldFiles):
+        return 0
+    files.hold(source)
+    return files.bytes
+
+
+def _write(
+    archive: zipfile.ZipFile,
+    source: Source,
+    state_files: Mapping[str, bytes],
+    files: HeldFiles | FilesState,
+    progress: Progress,
+    program: str,
+    created_at: datetime,
+) -> Manifest:
+    entries = [_write_table(archive, source, table, progress) for table in source_tables(source)]
+    for name, content in state_files.items():
+        archive.writestr(f"state/{name}", content)
+    checksums = {name: hashlib.sha256(content).hexdigest() for name, content in state_files.items()}
+    schema, engine = tuple(source.applied), source.engine
+    # The files may take hours, and they are held without it.
+    source.release()
+    held = files.write(archive, progress) if isinstance(files, HeldFiles) else without_files(files)
+    written = Manifest(program, engine, created_at, schema, tuple(entries), checksums, held)
+    archive.writestr(manifest.NAME, manifest.to_json(written))
     return written
 
 
@@ -86,12 +144,6 @@ def _need_room(path: Path, size: int) -> None:
     free = disk.f_bavail * disk.f_frsize
     if free < size:
         raise no_room(str(path.parent), size, free, "; --without-files leaves them out")
-
-
-def _write_files(archive: zipfile.ZipFile, files: HeldFiles | FilesState, progress: Progress) -> FilesEntry:
-    if isinstance(files, HeldFiles):
-        return files.write(archive, progress)
-    return without_files(files)
 
 
 def _read_again(draft: Path, progress: Progress) -> None:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import trio
 
 from visiona.stores.copying.archive_reader import Archive, open_archive
-from visiona.stores.copying.archive_writer import write_archive
+from visiona.stores.copying.archive_writer import stream_archive, write_archive
 from visiona.stores.copying.brought_files import BroughtFiles, bringing_files
 from visiona.stores.copying.ends import Progress
 from visiona.stores.copying.errors import CopyRefused, damaged
@@ -43,7 +44,7 @@ class Restored:
 
 async def back_up(
     settings: StoreSettings,
-    path: Path,
+    path: Path | BinaryIO,
     progress: Progress,
     *,
     state_names: Sequence[str],
@@ -59,7 +60,7 @@ async def back_up(
 
     Args:
         settings: of the stores, and where the state directory is.
-        path: where to.
+        path: where to; a stream is not read again, and where this fails it has no end.
         progress: told of the rows and bytes.
         state_names: which files of the state directory.
         program: the version of this program.
@@ -76,23 +77,19 @@ async def back_up(
 
         def write(progress: Progress) -> Manifest:
             with holding_files(files) if isinstance(files, ContentFolder) else nullcontext(files) as held:
-                return write_archive(
-                    path,
-                    source,
-                    read_state_files(settings.state_dir, state_names),
-                    held,
-                    progress,
-                    program=program,
-                    created_at=created_at,
-                    overwrites=overwrites,
-                )
+                state_files = read_state_files(settings.state_dir, state_names)
+                if isinstance(path, Path):
+                    put = partial(write_archive, path, overwrites=overwrites)
+                else:
+                    put = partial(stream_archive, path)
+                return put(source, state_files, held, progress, program=program, created_at=created_at)
 
         return await run_cancellable(write, progress)
 
 
 async def restore(
     settings: StoreSettings,
-    path: Path,
+    path: Path | BinaryIO,
     progress: Progress,
     *,
     state_names: Sequence[str],
@@ -137,7 +134,7 @@ async def restore(
             return await run_cancellable(fill, progress)
 
 
-async def check(path: Path, progress: Progress) -> Manifest:
+async def check(path: Path | BinaryIO, progress: Progress) -> Manifest:
     """Reads a whole backup and compares it with what it promises; CopyRefused, OSError where it cannot be used."""
     with open_archive(path) as archive:
 

@@ -38,10 +38,21 @@ class ServedTunnel(Protocol):
         """Raises TunnelClosed."""
         ...
 
-    async def wait_closed(self) -> TunnelClosed: ...  # noqa: D102
-    def retire(self, cause: str, grace_seconds: float) -> None: ...  # noqa: D102
-    def sweep(self, now: float) -> None: ...  # noqa: D102
-    def forgive(self, seconds: float) -> None: ...  # noqa: D102
+    async def wait_closed(self) -> TunnelClosed:
+        """Why it ended, once it has."""
+        ...
+
+    def retire(self, cause: str, grace_seconds: float) -> None:
+        """No new streams; those in flight have this long."""
+        ...
+
+    def sweep(self, now: float) -> None:
+        """Looks after its deadlines."""
+        ...
+
+    def forgive(self, seconds: float) -> None:
+        """We stood still for so long; it is not held against the relay."""
+        ...
 
 
 Connect = Callable[[], AbstractAsyncContextManager[ServedTunnel]]

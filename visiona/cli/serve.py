@@ -159,7 +159,7 @@ class Reloader:
             loaded = self._read_again()
         except ConfigInvalid as error:
             for fault in error.faults:
-                log.error("the configuration is broken and was not used", extra={"fault": fault})  # noqa: TRY400
+                log.error("the configuration is broken and was not used", extra={"fault": fault})  # noqa: TRY400 - no bug
             return
         changed = {name for name, value in loaded.values.items() if value != self._loaded.values[name]}
         if changed & RELOADABLE:

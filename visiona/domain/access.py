@@ -47,7 +47,7 @@ class Via(Enum):
     """What a caller came with: a browser sends its session by itself, also where another site's page made it."""
 
     SESSION = "session"
-    TOKEN = "token"  # noqa: S105 - a word, no secret
+    TOKEN = "token"
 
 
 ALL_SCOPES = frozenset(Scope)

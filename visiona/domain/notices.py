@@ -15,8 +15,8 @@ class NoticeKind(Enum):
     """What was taken away; in brackets, what `subject` names."""
 
     SESSION_ENDED = "session_ended"  # [session id]
-    TOKEN_REVOKED = "token_revoked"  # noqa: S105 - a word, no secret [access token id]
-    SESSION_TOKEN_REVOKED = "session_token_revoked"  # noqa: S105 - [session token id]
+    TOKEN_REVOKED = "token_revoked"  # [access token id]
+    SESSION_TOKEN_REVOKED = "session_token_revoked"  # [session token id]
     DEVICE_DELETED = "device_deleted"  # [device id]
     USER_DISABLED = "user_disabled"  # [user id]
     MEMBER_REMOVED = "member_removed"  # [workspace id/user id]

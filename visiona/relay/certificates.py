@@ -52,7 +52,7 @@ class Certificates:
             self._stamp = stamp
             self._context = self._load()
         except OSError as error:  # ssl.SSLError is one
-            logger.error("the changed certificate is not usable, the old one stays: %s", error)  # noqa: TRY400
+            logger.error("the changed certificate is not usable, the old one stays: %s", error)  # noqa: TRY400 - no bug of ours
             return
         logger.info("certificate reloaded")
 

@@ -12,12 +12,13 @@ import logging
 import selectors
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, TypeVarTuple
 
 import sniffio
 import trio
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 _log = logging.getLogger(__name__)
 
@@ -72,7 +73,7 @@ class AsyncioGuest:
         self.turn_count = 0
         """Turns given so far; stands still while nothing happens."""
 
-    async def run(self, fn: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:  # noqa: ANN401
+    async def run(self, fn: Callable[[*Ts], Coroutine[Any, Any, T]], *args: *Ts) -> T:
         """Runs the coroutine function on asyncio and waits for its end.
 
         A cancellation is handed to it once, as asyncio's own, and its end is waited for: what it does about it, and

@@ -9,7 +9,7 @@ import logging
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import trio
 from h2.connection import H2Connection
@@ -180,8 +180,18 @@ class HandedServer(TCPServer):
     Hypercorn's own waits on for a request until its idle time is over, with the socket and a task (0.18).
     """
 
-    stream: HandedStream  # type: ignore[assignment]
-    _client_has_left = False
+    def __init__(
+        self,
+        app: ASGIWrapper,
+        config: Config,
+        context: WorkerContext,
+        state: ConnectionState,
+        handed: HandedStream,
+    ) -> None:
+        # It asks of its stream what both have, and finds no TLS in ours.
+        super().__init__(app, config, context, state, cast("trio.SSLStream[trio.SocketStream]", handed))
+        self._handed = handed
+        self._client_has_left = False
 
     async def protocol_send(self, event: Event) -> None:
         """See TCPServer."""
@@ -194,7 +204,7 @@ class HandedServer(TCPServer):
             return
         await super().protocol_send(event)
         if is_idle:
-            self.stream.answered()
+            self._handed.answered()
 
     async def _read_data(self) -> None:
         try:
@@ -252,13 +262,7 @@ class Hypercorn:
             BREAK_STREAM: partial(_break_stream, stream),
             HOLD_LITTLE: partial(hold_little, sock),
         }
-        server = HandedServer(
-            self._app,
-            self._config,
-            self._context,
-            ConnectionState(state),
-            stream,  # type: ignore[arg-type]
-        )
+        server = HandedServer(self._app, self._config, self._context, ConnectionState(state), stream)
         stream.server = server
         try:
             await contain("a connection of the web site", partial(_run, server, peer_address), dict)

@@ -88,7 +88,7 @@ class Schemas:
     def fields(self, kind: type) -> dict[str, tuple[Schema, bool]]:
         """The fields of a TypedDict: schema, and whether it must be there."""
         hints = typing.get_type_hints(kind, include_extras=True)
-        needed: frozenset[str] = kind.__required_keys__  # type: ignore[attr-defined]
+        needed: frozenset[str] = vars(kind)["__required_keys__"]
         return {name: (self.of(_bare(hint)), name in needed) for name, hint in hints.items()}
 
     def _reference(self, kind: type) -> Schema:

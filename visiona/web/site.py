@@ -6,9 +6,9 @@ Requests to devices do not come here; they are taken before Quart (door.py, prox
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from ipaddress import IPv4Network, IPv6Network
-from typing import Any
 
 import trio
+from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
 from quart import Blueprint, Response, g, has_request_context, request, websocket
 from quart_trio import QuartTrio
 
@@ -45,7 +45,7 @@ class Site(QuartTrio):
     ordinary refusal; and it would answer a bug in HTML.
     """
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI's own
+    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         """See the ASGI specification; whatever was begun to be sent is sent.
 
         The server says "disconnected" while it finishes the last piece of an answer, quart-trio cancels the request
@@ -54,7 +54,7 @@ class Site(QuartTrio):
         """
         with trio.CancelScope() as answering:
 
-            async def send_whole(message: Any) -> None:  # noqa: ANN401
+            async def send_whole(message: ASGISendEvent) -> None:
                 with trio.move_on_after(SEND_SECONDS, shield=True) as sending:
                     await send(message)
                 if sending.cancelled_caught:

@@ -88,12 +88,14 @@ class Accelerators:
         """Connecting loads the firmware, which takes its time."""
         self.need(accelerator_id, "detected", "connected")
         await trio.sleep(CONNECT_SECONDS)
-        return self._change(accelerator_id, status="connected")
+        return self._put(replace(self.get(accelerator_id), status="connected"))
 
     def disconnect(self, accelerator_id: str) -> Accelerator:
         """Whatever it was doing ends."""
         self.get(accelerator_id)
-        return self._change(accelerator_id, status="detected", model=None, model_sha256=None, progress=None)
+        return self._put(
+            replace(self.get(accelerator_id), status="detected", model=None, model_sha256=None, progress=None)
+        )
 
     async def flash(
         self, accelerator_id: str, model: str = "sample-detector", sha256: str | None = None
@@ -103,20 +105,28 @@ class Accelerators:
         done = False
         try:
             for step in range(FLASH_STEPS + 1):
-                yield self._change(accelerator_id, status="flashing", progress=100 * step // FLASH_STEPS)
+                yield self._put(
+                    replace(self.get(accelerator_id), status="flashing", progress=100 * step // FLASH_STEPS)
+                )
                 await trio.sleep(FLASH_SECONDS / FLASH_STEPS)
             done = True
         finally:
             there = (model, sha256) if done else (before.model, before.model_sha256)
-            self._change(
-                accelerator_id, status="connected", progress=None, model=there[0], model_sha256=there[1]
+            self._put(
+                replace(
+                    self.get(accelerator_id),
+                    status="connected",
+                    progress=None,
+                    model=there[0],
+                    model_sha256=there[1],
+                )
             )
         yield self.get(accelerator_id)
 
     def inference(self, accelerator_id: str, *, start: bool) -> Accelerator:
         """Starts or stops it; the accelerator has to be connected."""
         self.need(accelerator_id, "connected", "inferencing")
-        return self._change(accelerator_id, status="inferencing" if start else "connected")
+        return self._put(replace(self.get(accelerator_id), status="inferencing" if start else "connected"))
 
     @contextmanager
     def listen(self) -> Iterator[trio.MemoryReceiveChannel[dict[str, object]]]:
@@ -138,9 +148,8 @@ class Accelerators:
             )
         return one
 
-    def _change(self, accelerator_id: str, **changes: str | int | None) -> Accelerator:
-        one = replace(self._all[accelerator_id], **changes)  # type: ignore[arg-type]
-        self._all[accelerator_id] = one
+    def _put(self, one: Accelerator) -> Accelerator:
+        self._all[one.id] = one
         for listener in self._listeners:
             try:
                 listener.send_nowait(one.shown())

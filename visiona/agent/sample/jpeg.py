@@ -61,8 +61,11 @@ def _ycc(colour: Colour) -> tuple[int, int, int]:
     """JFIF's colours, shifted to be centred at 0 as the transform wants them."""
     red, green, blue = colour
     luma = 0.299 * red + 0.587 * green + 0.114 * blue
-    values = (luma - 128, (blue - luma) * 0.564, (red - luma) * 0.713)
-    return tuple(max(-128, min(127, round(value))) for value in values)  # type: ignore[return-value]
+    return _level(luma - 128), _level((blue - luma) * 0.564), _level((red - luma) * 0.713)
+
+
+def _level(value: float) -> int:
+    return max(-128, min(127, round(value)))
 
 
 def _huffman_codes(counts: Sequence[int], symbols: Sequence[int]) -> dict[int, str]:

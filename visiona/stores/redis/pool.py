@@ -43,7 +43,7 @@ class _PlainConnection(_Cut, Connection):
 
 
 class _TlsConnection(_PlainConnection):
-    def __init__(self, *, trust: Trust, **options: Any) -> None:  # noqa: ANN401
+    def __init__(self, *, trust: Trust, **options: Any) -> None:  # noqa: ANN401 - the driver's own
         self._trust = trust
         self._context: ssl.SSLContext | None = None
         super().__init__(**options)
@@ -54,7 +54,7 @@ class _TlsConnection(_PlainConnection):
     async def _connect(self) -> None:
         self._context = await self._trust.context()
         try:
-            await super()._connect()  # type: ignore[no-untyped-call]
+            await super()._connect()  # type: ignore[no-untyped-call]  # the driver gives it no types
         except ssl.SSLCertVerificationError:
             self._trust.was_in_vain()
             raise
@@ -127,7 +127,7 @@ async def converse(connection: Connection, words: Words) -> Answer:
     if connection.is_connected and await connection.can_read():
         # The server has ended it, or said what nobody asked for.
         await connection.disconnect()
-    await connection.connect()  # type: ignore[no-untyped-call]
+    await connection.connect()  # type: ignore[no-untyped-call]  # as above
     await connection.send_command(*words)
     return await connection.read_response()
 

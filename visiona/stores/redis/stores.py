@@ -111,7 +111,7 @@ class _HeardTx:
         self._tx = tx
         self.notices = _HeardNotices(tx.notices)
 
-    def __getattr__(self, noun: str) -> Any:  # noqa: ANN401
+    def __getattr__(self, noun: str) -> Any:  # noqa: ANN401 - whatever the other has
         return getattr(self._tx, noun)
 
 
@@ -124,5 +124,5 @@ class _HeardNotices:
         self.has_appended = True
         await self._notices.append(kind, subject, at)
 
-    def __getattr__(self, method: str) -> Any:  # noqa: ANN401
+    def __getattr__(self, method: str) -> Any:  # noqa: ANN401 - whatever the other has
         return getattr(self._notices, method)

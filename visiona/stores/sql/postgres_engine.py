@@ -136,7 +136,7 @@ class PostgresEngine:
                 tx.end()
             await self._visits.settle(connection)
             # Jitter, so that two do not meet again and again.
-            await asyncio.sleep(random.uniform(0, _PAUSE_SECONDS * 2**repeat))  # noqa: S311
+            await asyncio.sleep(random.uniform(0, _PAUSE_SECONDS * 2**repeat))  # noqa: S311 - no secret
         raise AssertionError("the last repeat returns or raises")
 
     async def _once(

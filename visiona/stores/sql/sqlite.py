@@ -234,7 +234,7 @@ class SqliteStores:
                 if not is_busy(error) or trio.current_time() >= deadline:
                     raise translated(error) from error
             # Jitter, so that two programs do not meet again and again.
-            await trio.sleep(random.uniform(0.001, _MAX_PAUSE_SECONDS))  # noqa: S311
+            await trio.sleep(random.uniform(0.001, _MAX_PAUSE_SECONDS))  # noqa: S311 - no secret
 
 
 def _say(error: StoreUnavailable) -> None:

@@ -211,7 +211,7 @@ class Server(AuthorizationServer):
         """It is one already."""
         return request
 
-    def handle_response(self, status: int, body: Any, headers: list[tuple[str, str]]) -> Answer:  # noqa: ANN401
+    def handle_response(self, status: int, body: Any, headers: list[tuple[str, str]]) -> Answer:  # noqa: ANN401 - the framework's
         """Leaves the framework's answer to the routes."""
         return Answer(status, dict(body) if body else "", list(headers))
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -40,9 +41,9 @@ def test_each_filter_narrows() -> None:
     wrong = {"deed": "x", "user_id": YOU, "workspace_id": SHOP, "subject": "e", "until": NOW}
     wrong["since"] = NOW + timedelta(microseconds=1)
     assert AuditFilter().takes(entry)
-    assert AuditFilter(**right).takes(entry)  # type: ignore[arg-type]
+    assert AuditFilter(**right).takes(entry)
     for name, value in wrong.items():
-        assert not AuditFilter(**{**right, name: value}).takes(entry)  # type: ignore[arg-type]
+        assert not AuditFilter(**{**right, name: value}).takes(entry)
 
 
 @pytest.mark.parametrize(
@@ -80,3 +81,20 @@ def test_the_recorded_words_never_change() -> None:
         *("model_created", "model_changed", "model_uploaded", "model_deleted", "model_load_started"),
         *("model_load_ended", "model_load_cancelled", "audit_exported"),
     } <= set(Deed)
+
+
+def test_of_what_others_did_to_ones_account_it_is_seen_who_and_not_from_where() -> None:
+    entry = replace(
+        an_entry(Deed.ROLE_CHANGED, user_id=YOU, workspace_id=LAB, subject=ME),
+        email="you@example.com",
+        credential_id="token",
+        address="192.0.2.1",
+        request_id="r",
+    )
+    assert Sight(ME).takes(entry)
+    assert Sight(ME).part_of(entry) == replace(entry, credential_id=None, address="", request_id="")
+    for whole in (EVERYTHING, Sight(ME, (LAB,)), Sight(YOU)):
+        assert whole.part_of(entry) == entry
+    # Somebody tried one's password: the address is what one wants to know.
+    refused = replace(entry, user_id=None, workspace_id=None)
+    assert Sight(ME).part_of(refused) == refused

@@ -44,6 +44,19 @@ async def test_no_cell_of_the_table_is_a_formula(stores: Stores, home: Home) -> 
     assert not [cell for row in rows for cell in row if cell.startswith(("=", "+", "-", "@", "\uff1d"))]
 
 
+async def test_nor_where_a_semicolon_separates_cells(stores: Stores, home: Home) -> None:
+    """As a spreadsheet reads it in much of Europe."""
+    entries = [
+        replace(an_entry(user_id=home.user.id), details={"name": f"Lab{between}=HYPERLINK(A1)"})
+        for between in (";", "; ", ';"";', ",", ";;")
+    ]
+    await put(stores, *entries)
+    text = (await whole(stores, home, "csv", AuditFilter(deed="sign_in"))).decode()
+    cells = [cell for row in csv.reader(io.StringIO(text, newline=""), delimiter=";") for cell in row]
+    assert "=HYPERLINK" in "".join(cells)
+    assert not [cell for cell in cells if cell.lstrip(' "').startswith(("=", "+", "-", "@"))]
+
+
 @pytest.mark.parametrize("file_format", ["ndjson", "csv"])
 async def test_a_long_log_comes_whole_and_in_pieces(
     stores: Stores, home: Home, monkeypatch: pytest.MonkeyPatch, file_format: str

@@ -7,7 +7,7 @@ Words are kept as texts: a server that is rolled back must still show what a new
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -32,11 +32,11 @@ class Deed(StrEnum):
     SESSION_ENDED = "session_ended"  # [session]
     CREDENTIAL_REFUSED = "credential_refused"  # a token or a session's cookie that is not good
     ACCESS_REFUSED = "access_refused"  # known, but may not
-    TOKEN_CREATED = "token_created"  # noqa: S105 - words, no secrets [access token]
-    TOKEN_REVOKED = "token_revoked"  # noqa: S105 - [access token]
-    PAIRING_TOKEN_CREATED = "pairing_token_created"  # noqa: S105 - [pairing token]
-    PAIRING_TOKEN_REVOKED = "pairing_token_revoked"  # noqa: S105 - [pairing token]
-    SESSION_TOKEN_REVOKED = "session_token_revoked"  # noqa: S105 - [session token]
+    TOKEN_CREATED = "token_created"  # [access token]
+    TOKEN_REVOKED = "token_revoked"  # [access token]
+    PAIRING_TOKEN_CREATED = "pairing_token_created"  # [pairing token]
+    PAIRING_TOKEN_REVOKED = "pairing_token_revoked"  # [pairing token]
+    SESSION_TOKEN_REVOKED = "session_token_revoked"  # [session token]
     PAIRED = "paired"  # [device]
     PAIRING_REFUSED = "pairing_refused"
     UNPAIRED = "unpaired"  # [device]
@@ -46,7 +46,7 @@ class Deed(StrEnum):
     USER_CREATED = "user_created"  # [user]
     USER_DISABLED = "user_disabled"  # [user]
     USER_ENABLED = "user_enabled"  # [user]
-    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - [user]
+    PASSWORD_CHANGED = "password_changed"  # [user]
     LINK_CREATED = "link_created"  # [user, if it signs one in]
     LINK_USED = "link_used"  # [user]
     WORKSPACE_CREATED = "workspace_created"  # [workspace]
@@ -79,7 +79,7 @@ class Through(StrEnum):
     """By what way somebody came."""
 
     SESSION = "session"
-    TOKEN = "token"  # noqa: S105 - a word
+    TOKEN = "token"
     CLI = "cli"
     AGENT = "agent"
     SERVER = "server"  # by itself: at its start, or when it counts
@@ -161,6 +161,20 @@ class Sight:
             or self.user_id in {entry.user_id, entry.subject}
             or entry.workspace_id in self.workspace_ids
         )
+
+    def part_of(self, entry: AuditEntry) -> AuditEntry:
+        """What may be seen of an entry that may be.
+
+        Whoever was removed, or made something else, sees by whom, and not from where and with which session that was.
+        Of who came as nobody (a refused sign-in to one's account) the address is what one wants to know.
+        """
+        if (
+            self.user_id is None
+            or entry.user_id in {None, self.user_id}
+            or entry.workspace_id in self.workspace_ids
+        ):
+            return entry
+        return replace(entry, address="", credential_id=None, request_id="")
 
 
 EVERYTHING = Sight(None)

@@ -210,7 +210,7 @@ async def list_audit(
 
     async def page(tx: Tx) -> list[AuditEntry]:
         sight = await sight_of(tx, actor) if actor is not None else EVERYTHING
-        return await tx.audit.list_in(sight, wanted, size + 1, before)
+        return [sight.part_of(entry) for entry in await tx.audit.list_in(sight, wanted, size + 1, before)]
 
     return page_of(await stores.read(page), size, _position)
 

@@ -7,6 +7,7 @@ chosen by others (names, browsers): such a cell gets an apostrophe before it, as
 import csv
 import io
 import json
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -28,8 +29,9 @@ COLUMNS = (
 )
 """Of the table."""
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""What begins a formula, also in its wide spelling (https://owasp.org/www-community/attacks/CSV_Injection)."""
+_BEGINS_FORMULA = re.compile("(^|[;,]\\s*)(?=[=+@\t\r\uff1d\uff0b\uff0d\uff20-])")
+"""What begins a formula, also in its wide spelling (https://owasp.org/www-community/attacks/CSV_Injection): at the beginning
+of a cell, and behind what begins another cell where lists are separated otherwise (a semicolon in much of Europe)."""
 
 
 async def export_audit(
@@ -104,7 +106,7 @@ def _table(rows: Sequence[Sequence[str]]) -> bytes:
 
 
 def _harmless(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+    return _BEGINS_FORMULA.sub(r"\1'", cell)
 
 
 def _moment(at: datetime) -> str:

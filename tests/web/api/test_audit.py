@@ -11,6 +11,7 @@ import pytest
 import trio
 from visiona.domain.access import Role, Scope
 from visiona.domain.audit import Deed
+from visiona.domain.ids import WorkspaceId
 from visiona.domain.listen import ListenAddress
 from visiona.domain.workspaces import Membership
 from visiona.relay.deadlines import Sweeper
@@ -94,6 +95,27 @@ async def test_members_see_their_own_deeds_and_who_looks_after_a_workspace_all_o
         assert len(exported.body.splitlines()) == seen
     assert await deeds(eve, f"?deed=unpaired&user={ada.user_id}") == []
     assert len(await deeds(bob, f"?deed=unpaired&user={ada.user_id}&workspace={lab.id}")) == 1
+
+
+async def test_who_something_was_done_to_sees_by_whom_and_not_from_where() -> None:
+    """Where an admin is, and which session or token they used, is no business of whom they remove."""
+    world = World()
+    ada, eve = [await world.person(f"{name}@example.com") for name in ("ada", "eve")]
+    lab = (await ada.ask("POST", "/api/workspaces", json={"name": "Lab"})).data["id"]
+    await put(world.stores, Membership(WorkspaceId(lab), eve.user_id, Role.MEMBER, START))
+    path = f"/api/workspaces/{lab}/members/{eve.user_id}"
+    for role in ("admin", "member"):
+        await ada.ask("PATCH", path, json={"role": role}, headers={"X-Request-Id": "adas-own"})
+    seen, whole = [await deeds(who, "?deed=role_changed") for who in (eve, ada)]
+    hidden = {"address", "credential_id", "request_id"}
+    assert [{**each, **dict.fromkeys(hidden)} for each in seen] == [
+        {**each, **dict.fromkeys(hidden)} for each in whole
+    ]
+    assert all(each["email"] == ada.email for each in seen)
+    assert not any(hidden & each.keys() for each in seen)
+    assert all(each["request_id"] == "adas-own" for each in whole)
+    exported = await eve.ask("GET", "/api/audit/export?deed=role_changed")
+    assert ada.token_id not in exported.body.decode()
 
 
 async def test_an_administrator_of_the_server_sees_everything() -> None:

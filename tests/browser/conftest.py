@@ -78,7 +78,7 @@ def opened(browser: Browser, server: Server, signed_in: Any, pictures: Path | No
         consoles: list[Console] = []
 
         def open_window(*size: int, **options: Any) -> Console:
-            context = new_context(browser, size or (1280, 800), **{"storage_state": signed_in, **options})  # type: ignore[arg-type]
+            context = new_context(browser, size or (1280, 800), **{"storage_state": signed_in, **options})
             windows.callback(context.close)
             consoles.append(Console(context, server.web, pictures))
             return consoles[-1]

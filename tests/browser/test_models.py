@@ -56,7 +56,8 @@ def test_a_model_is_brought_taken_and_deleted(opened: Opened, owner: Caller, tmp
     assert owner.ask("GET", f"/api/models/{known['id']}").status == 404
 
 
-def test_an_upload_goes_on_while_other_pages_are_shown(opened: Opened, tmp_path: Path) -> None:
+def test_an_upload_goes_on_while_other_pages_are_shown(opened: Opened, owner: Caller, tmp_path: Path) -> None:
+    brought(owner, "standing")
     console = opened()
     page = console.page
     file = tmp_path / "gates.nef"
@@ -69,9 +70,12 @@ def test_an_upload_goes_on_while_other_pages_are_shown(opened: Opened, tmp_path:
     expect(page.locator("h1")).to_have_text("Devices")
     page.get_by_role("link", name="Models").click()
     expect(page.locator(".uploads > li")).to_contain_text("Uploading: 0 byte of 1 MB")
+    page.get_by_role("link", name="Download standing 1").focus()
     console.wait_until(lambda: held)
     held[0].continue_()
     expect(page.locator("[data-model]", has_text="gates")).to_be_visible()
+    # The list is another one now; whoever is in it stays where they are.
+    expect(page.get_by_role("link", name="Download standing 1")).to_be_focused()
 
 
 def test_filters_combine(opened: Opened, owner: Caller) -> None:

@@ -252,3 +252,20 @@ def test_a_device_is_added_to_the_workspace_that_is_chosen(opened: Opened, ada: 
     token = line.split()[3]
     answered = ada.ask("POST", "/api/pairing/exchange", {"pairing_token": token}).data
     assert ada.ask("GET", f"/api/devices/{answered['device_id']}").data["workspace_id"] == made
+
+
+def test_who_is_made_an_admin_or_taken_out_sees_it_at_once(
+    opened: Opened, server: Server, ada: Caller, bob: Caller
+) -> None:
+    made = joined(server, bob, ada, "Shifting")
+    me = ada.ask("GET", "/api/auth/me").data["sub"]
+    console = opened()
+    page = console.page
+    console.open(f"/workspaces/{made}")
+    expect(page.get_by_role("button", name="Rename")).to_have_count(0)
+    bob.ask("PATCH", f"/api/workspaces/{made}/members/{me}", {"role": "admin"})
+    expect(page.get_by_role("button", name="Rename")).to_be_visible(timeout=15_000)
+    expect(page.get_by_role("button", name="Invite somebody")).to_be_visible()
+    bob.ask("DELETE", f"/api/workspaces/{made}/members/{me}")
+    expect(page.locator("h1")).to_have_text("There is nothing here", timeout=15_000)
+    expect(page.get_by_label("Show what is in").get_by_role("option", name="Shifting")).to_have_count(0)

@@ -50,6 +50,7 @@ async function begin() {
   document.addEventListener("click", followLink);
   startTicker();
   startLive();
+  onLive((kind) => kind === "resync" && becameAnother(), new AbortController().signal);
   show(false);
 }
 
@@ -104,10 +105,19 @@ function look(workspace) {
   show(false);
 }
 
-/** Asks anew who is signed in: what they may do, and where, has changed. */
+/** Asks anew who is signed in; whether their workspaces, or what they may do there, have changed. */
 async function refresh() {
+  const before = JSON.stringify(me.workspaces);
   Object.assign(me, await get("api/auth/me"));
+  if (JSON.stringify(me.workspaces) === before) return false;
   around.showWorkspaces(chosenWorkspace(me));
+  return true;
+}
+
+/** Who is made something else in a workspace, or taken out, is reconnected: then the page is made for what they are now. */
+async function becameAnother() {
+  const has = await refresh().catch(() => false);
+  if (has && !document.querySelector("dialog")) show(false);
 }
 
 async function chooseLanguage(name) {

@@ -9,7 +9,7 @@ from visiona.tunnel.errors import TunnelClosed
 def wrapped(inner: BaseException) -> OSError:
     error = OSError("all attempts to connect to 10.0.0.1:1 failed")
     error.__cause__ = OSError("once more")
-    error.__cause__.__cause__ = ExceptionGroup("multiple connection attempts failed", [inner])  # type: ignore[list-item]
+    error.__cause__.__cause__ = ExceptionGroup("multiple connection attempts failed", [inner])
     return error
 
 

@@ -40,7 +40,7 @@ class Served:
         text = self.token_file(name).read_text().strip()
         async with open_stores(self.server.store_settings, exclusive=False) as stores:
             actor = await identify_program(stores, text, now())
-            made = await create_pairing_token(stores, actor, now(), workspace_id=workspace_id)  # type: ignore[arg-type]
+            made = await create_pairing_token(stores, actor, now(), workspace_id=workspace_id)
             return (await exchange(stores, made.text, now())).device_id
 
 

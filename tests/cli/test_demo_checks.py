@@ -83,7 +83,7 @@ class FakeClient:
 
 
 async def saw(check: Check, client: FakeClient) -> tuple[bool, str]:
-    finding = await run_check("it", check, Visit(client, "d1"))  # type: ignore[arg-type]
+    finding = await run_check("it", check, Visit(client, "d1"))
     return finding.ok, finding.saw
 
 

@@ -113,7 +113,7 @@ def test_s06_a_broken_configuration_changes_nothing(
         raise ConfigInvalid(["web.listen: wrong", "log.level: wrong"])
 
     serve.Reloader(loaded(), broken, LineWriter(None))()
-    assert [record.fault for record in caplog.records] == ["web.listen: wrong", "log.level: wrong"]  # type: ignore[attr-defined]
+    assert [record.fault for record in caplog.records] == ["web.listen: wrong", "log.level: wrong"]
 
 
 def test_a_reload_uses_what_it_can_and_says_what_needs_a_restart(
@@ -136,7 +136,7 @@ def test_a_reload_uses_what_it_can_and_says_what_needs_a_restart(
     assert not reload.logs.is_closed
     reload.logs.close()
     assert used == ["debug"]
-    said = [(record.changed, record.needs_restart) for record in caplog.records]  # type: ignore[attr-defined]
+    said = [(record.changed, record.needs_restart) for record in caplog.records]
     assert said == [("log.level", "web.listen"), ("nothing", "web.listen")]
 
 

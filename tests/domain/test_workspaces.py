@@ -16,4 +16,4 @@ def test_a_workspace_lives_until_it_is_deleted() -> None:
 def test_a_membership_is_a_value() -> None:
     membership = Membership(WorkspaceId("w"), UserId("u"), Role.ADMIN, NOW)
     with pytest.raises(FrozenInstanceError):
-        membership.role = Role.OWNER  # type: ignore[misc]
+        membership.role = Role.OWNER

@@ -96,11 +96,11 @@ async def converse(port: int, seed: int, count: int) -> int:
 
 
 def _compare(asked: Asked, answer: object) -> None:
-    status, headers = answer.status, answer.headers  # type: ignore[attr-defined]
+    status, headers = answer.status, answer.headers
     assert status == 200, (asked.method, asked.target, answer)
     assert (headers["x-echo-method"], headers["x-echo-target"]) == (asked.method, asked.target)
     if asked.method != "HEAD":
-        body: bytes = answer.body  # type: ignore[attr-defined]
+        body: bytes = answer.body
         assert hashlib.sha256(body).digest() == hashlib.sha256(asked.body).digest()
 
 

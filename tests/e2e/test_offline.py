@@ -245,7 +245,7 @@ def test_a_copied_credential_is_a_clone_as_well(
 
 def test_every_timeline_tells_each_connection_and_why_it_ended(timelines: Timelines) -> None:
     for unit, expected in timelines:
-        until(lambda unit=unit, expected=expected: is_in_order(expected, timeline(unit)), f"{expected}", 8)  # type: ignore[misc]
+        until(lambda unit=unit, expected=expected: is_in_order(expected, timeline(unit)), f"{expected}", 8)
 
 
 def is_in_order(expected: list[str], found: list[str]) -> bool:

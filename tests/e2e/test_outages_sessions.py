@@ -67,7 +67,7 @@ def test_s02_what_was_ended_elsewhere_meanwhile_is_cut_as_soon_as_redis_is_back(
     assert all(one.goes_on for one in on_session)
     site.to_redis.heal()
     for one in on_session:
-        measured("cut", until(lambda one=one: not one.goes_on, "it is cut", RECOVERED_SECONDS))  # type: ignore[misc]
+        measured("cut", until(lambda one=one: not one.goes_on, "it is cut", RECOVERED_SECONDS))
     assert on_session[1].how == "4401"
     assert site.browser.ask(*ANYTHING).status == 401
 

@@ -80,7 +80,7 @@ def test_s01_killed_under_load_nothing_that_was_answered_is_lost_and_nothing_is_
     writers = Writers(people)
     for _ in range(3):
         before = len(writers.answers)
-        until(lambda before=before: len(writers.answers) > before + 40, "they write")  # type: ignore[misc]
+        until(lambda before=before: len(writers.answers) > before + 40, "they write")
         site.postgres.kill()
         site.postgres.start()
     until(lambda: [status for _, status, _ in writers.answers[-4:]] == [201] * 4, "they write again")

@@ -17,7 +17,7 @@ TEXTS = sorted(path for kind in ("*.py", "*.sql") for path in (ROOT / "visiona/s
 
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)
 def test_s01_no_question_asks_the_database_for_the_time(path: object) -> None:
-    text = OURS.sub("", path.read_text())  # type: ignore[attr-defined]
+    text = OURS.sub("", path.read_text())
     assert [found[0] for found in ASKED.finditer(text)] == []
 
 

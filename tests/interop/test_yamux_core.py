@@ -78,7 +78,7 @@ def test_half_close_theirs__what_we_send_after_their_fin_arrives(ends: Joined, g
 def test_reset_ours__the_peer_stops_at_once_and_the_session_works_on(ends: Joined) -> None:
     for _ in range(ROUNDS):
         channel = ends.peer.open("flood")
-        ends.peer.run_until(lambda one=channel: one.length > 400_000)  # type: ignore[misc]
+        ends.peer.run_until(lambda one=channel: one.length > 400_000)
         ends.peer.session.reset_stream(channel.stream_id)
     echo(ends.peer)
     assert ends.program.wait("flood_ended", count=ROUNDS)["error"] == "connection reset"
@@ -88,7 +88,7 @@ def test_reset_theirs__we_hear_of_it_once_and_the_session_works_on(ends: Joined)
     for _ in range(ROUNDS):
         channel = ends.peer.open("reset 100000")
         channel.send_pattern(1, ENDLESS_BYTES)
-        ends.peer.run_until(lambda one=channel: one.is_over)  # type: ignore[misc]
+        ends.peer.run_until(lambda one=channel: one.is_over)
         assert channel.history == ["reset"]
     echo(ends.peer)
 

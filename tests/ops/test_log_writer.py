@@ -12,7 +12,7 @@ class Blocking(io.RawIOBase):
         self.let_go = threading.Event()
         self.text = b""
 
-    def write(self, data: bytes) -> int:  # type: ignore[override]
+    def write(self, data: bytes) -> int:
         self.entered.set()
         assert self.let_go.wait(10)
         self.text += data
@@ -20,7 +20,7 @@ class Blocking(io.RawIOBase):
 
 
 class Broken(io.RawIOBase):
-    def write(self, data: bytes) -> int:  # type: ignore[override]
+    def write(self, data: bytes) -> int:
         raise BrokenPipeError
 
 

@@ -135,7 +135,7 @@ async def test_t44_few_tokens_are_checked_at_one_time(autojump_clock: Clock) -> 
     busy, most = 0, 0
     read = court.stores.read
 
-    async def slow(operation):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    async def slow(operation):  # noqa: ANN001, ANN202
         nonlocal busy, most
         busy += 1
         most = max(most, busy)
@@ -143,7 +143,7 @@ async def test_t44_few_tokens_are_checked_at_one_time(autojump_clock: Clock) -> 
         busy -= 1
         return await read(operation)
 
-    court.stores.read = slow  # type: ignore[method-assign]
+    court.stores.read = slow
     verdicts = []
 
     async def come(token: str) -> None:

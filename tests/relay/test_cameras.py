@@ -50,7 +50,7 @@ class Tunnel:
 
 
 def live_of(tunnel: Tunnel) -> LiveTunnel:
-    return LiveTunnel(tunnel, session_of(DEVICE), 1, NOW, "", None, None)  # type: ignore[arg-type]
+    return LiveTunnel(tunnel, session_of(DEVICE), 1, NOW, "", None, None)
 
 
 @dataclass
@@ -119,7 +119,7 @@ def test_frames_that_come_in_one_piece_are_not_multiplied_without_end() -> None:
         watcher(data)
         view.taken(len(data))
 
-    client.answer_body = swift  # type: ignore[method-assign]
+    client.answer_body = swift
     hub.say(b"".join(part(number) for number in range(100, 200)))
     assert client.body.count(b"\xff\xd8") <= MAX_FRAMES_AT_ONCE
     assert b"\xff\xd8199\xff\xd9" in client.body

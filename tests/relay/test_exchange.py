@@ -107,7 +107,7 @@ class Made:
             self.client, method, framing, upgrade=upgrade, sweeper=self.sweeper, limits=Limits()
         )
         self.exchange.enter(self.calls, UserId("u"), TokenId("t"), DeviceId("d"))
-        self.exchange.start(self.tunnel, b"HEAD")  # type: ignore[arg-type]
+        self.exchange.start(self.tunnel, b"HEAD")
         self.stream = self.tunnel.stream
 
     def is_gone(self) -> bool:
@@ -155,7 +155,7 @@ def test_every_byte_gives_its_credit_in_the_end() -> None:
 def test_t29_chunks_of_one_byte_cost_the_client_s_side_as_one_piece() -> None:
     made = Made()
     pieces: list[bytes] = []
-    made.client.answer_body = pieces.append  # type: ignore[method-assign]
+    made.client.answer_body = pieces.append
     made.exchange.stream_data(OK + b"Transfer-Encoding: chunked\r\n\r\n")
     made.exchange.stream_data(b"1\r\nx\r\n" * 1000)
     assert pieces == [b"x" * 1000]
@@ -301,7 +301,7 @@ def test_a_stream_that_cannot_be_opened_is_for_the_caller(error: Exception) -> N
     sweeper = Sweeper()
     exchange = Exchange(FakeClient(), b"GET", NO_BODY, upgrade=False, sweeper=sweeper, limits=Limits())
     with pytest.raises(type(error)):
-        exchange.start(FakeTunnel(error), b"HEAD")  # type: ignore[arg-type]
+        exchange.start(FakeTunnel(error), b"HEAD")
     assert sweeper.watched_count == 0
 
 

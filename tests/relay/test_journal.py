@@ -34,7 +34,7 @@ class Desk:
         tunnel = FakeTunnel()
         device = self.device
         session = TunnelSession(
-            "t1",  # type: ignore[arg-type]
+            "t1",
             device.user_id,
             device.workspace_id,
             device.id,
@@ -156,5 +156,5 @@ async def test_what_waits_is_bounded(autojump_clock: Clock, monkeypatch: pytest.
         for _ in range(20):
             desk.up()
             desk.down(Cause.AGENT_CLOSED)
-        desk.journal.alarm("another", "one device too many")  # type: ignore[arg-type]
+        desk.journal.alarm("another", "one device too many")
         assert len(desk.journal) == MAX_REPORTS_PER_DEVICE

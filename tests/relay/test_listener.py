@@ -135,7 +135,7 @@ async def test_nothing_but_a_refusal_reaches_the_listener_after_the_stop(patient
         assert (await knock(relay, b"GET /tunnel/connect HTTP/1.1\r\nHost: x\r\n\r\n")).status == 426
 
 
-def a_relay(settings, nursery, stores=None) -> Relay:  # type: ignore[no-untyped-def]  # noqa: ANN001
+def a_relay(settings, nursery, stores=None) -> Relay:  # noqa: ANN001
     return Relay(
         settings,
         stores or MemoryStores(),

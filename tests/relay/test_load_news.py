@@ -29,7 +29,7 @@ class Viewer:
         one.nursery.start_soon(self._follow, one, one.loads, load, quiet_seconds)
 
     async def _follow(self, one: Bench, loads: object, load: Load, quiet_seconds: float) -> None:
-        async for each in follow(one.relay.stores, loads, load, quiet_seconds, self.cut):  # type: ignore[arg-type]
+        async for each in follow(one.relay.stores, loads, load, quiet_seconds, self.cut):
             self.heard.append(each)
         self.has_ended = True
 

@@ -120,7 +120,7 @@ async def following(stores: Counting, then: Callable[[list[str], list[None]], ob
         await nursery.start(
             follow_notices, stores, lambda notice: applied.append(notice.subject), lambda: doubts.append(None)
         )
-        await then(applied, doubts)  # type: ignore[misc]
+        await then(applied, doubts)
         nursery.cancel_scope.cancel()
 
 
@@ -128,7 +128,7 @@ async def test_ends_of_sessions_that_are_kept_apart_are_applied_once_and_in_orde
     autojump_clock: Clock,
 ) -> None:
     stores, apart = Counting(), Apart()
-    stores.sessions = apart  # type: ignore[assignment]
+    stores.sessions = apart
     apart.subjects += ["a", "b", "c"]
 
     async def then(applied: list[str], doubts: list[None]) -> None:
@@ -147,7 +147,7 @@ async def test_a12_sessions_are_doubted_as_long_as_their_ends_cannot_be_heard(
     autojump_clock: Clock, outage: str
 ) -> None:
     stores, apart = Counting(), Apart()
-    stores.sessions = apart  # type: ignore[assignment]
+    stores.sessions = apart
 
     async def then(applied: list[str], doubts: list[None]) -> None:
         await trio.sleep(1)
@@ -171,7 +171,7 @@ async def test_a12_sessions_are_doubted_as_long_as_their_ends_cannot_be_heard(
 
 async def test_a12_sessions_that_may_be_lost_are_doubted(autojump_clock: Clock) -> None:
     stores, apart = Counting(), Apart()
-    stores.sessions = apart  # type: ignore[assignment]
+    stores.sessions = apart
 
     async def then(applied: list[str], doubts: list[None]) -> None:
         apart.are_doubtful = True
@@ -183,7 +183,7 @@ async def test_a12_sessions_that_may_be_lost_are_doubted(autojump_clock: Clock) 
 
 async def test_an_outage_of_one_store_delays_nothing_of_the_other(autojump_clock: Clock) -> None:
     stores, apart = Counting(), Apart()
-    stores.sessions = apart  # type: ignore[assignment]
+    stores.sessions = apart
 
     async def then(applied: list[str], doubts: list[None]) -> None:
         apart.is_silent = True

@@ -93,7 +93,7 @@ async def test_whoever_does_it_without_being_signed_in_is_named(stores: Stores, 
 async def test_an_entry_has_a_size(stores: Stores) -> None:
     set_origin(Origin(address="x" * 1000))
     many = {f"d{number}": "y" * 10_000 for number in range(50)}
-    await stores.write(lambda tx: note(tx, NOW, Deed.SIGN_IN, **many))  # type: ignore[arg-type]
+    await stores.write(lambda tx: note(tx, NOW, Deed.SIGN_IN, **many))
     (entry,) = await log_of(stores)
     assert len(entry.details) == MAX_DETAILS
     assert sum(map(len, entry.details.values())) <= 200 * MAX_DETAILS

@@ -192,7 +192,7 @@ async def test_many_calls_at_once_get_each_its_own_answer(guest: AsyncioGuest) -
 async def test_libraries_hear_asyncio_within_a_turn_and_trio_outside(guest: AsyncioGuest) -> None:
     async def ask() -> str:
         await asyncio.sleep(0)
-        assert asyncio.get_running_loop() is asyncio.current_task().get_loop()  # type: ignore[union-attr]
+        assert asyncio.get_running_loop() is asyncio.current_task().get_loop()
         return sniffio.current_async_library()
 
     assert await guest.run(ask) == "asyncio"

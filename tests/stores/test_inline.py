@@ -40,7 +40,7 @@ def test_what_waits_is_stopped_and_cleans_up() -> None:
 def test_an_awaitable_that_cannot_be_closed_is_refused_too() -> None:
     class Waiting:
         def __await__(self) -> Generator[None, None, None]:
-            return iter([None])  # type: ignore[return-value]
+            return iter([None])
 
     with pytest.raises(RuntimeError, match="nothing else"):
         run_inline(Waiting())

@@ -191,7 +191,7 @@ async def test_a_command_works_while_a_server_serves(settings: StoreSettings) ->
 
 async def test_s01_a_schema_of_a_newer_program_is_refused(settings: StoreSettings) -> None:
     async def add_a_step(tx: Tx) -> None:
-        port = tx.users._tx  # type: ignore[attr-defined]
+        port = tx.users._tx
         await port.execute("INSERT INTO schema_migrations VALUES (9999, 'future', 'x', 0)")
 
     async with open_stores(settings, exclusive=True) as stores:
@@ -225,7 +225,7 @@ async def test_servers_are_told_from_commands_on_the_server(
 
 
 async def forget_a_step(tx: Tx) -> None:
-    port = tx.users._tx  # type: ignore[attr-defined]
+    port = tx.users._tx
     await port.execute(
         "DELETE FROM schema_migrations WHERE number = (SELECT max(number) FROM schema_migrations)"
     )

@@ -64,7 +64,7 @@ def deadly(run: Callable[..., Awaitable[T]], when: str, at: int) -> Callable[...
 
 async def act_and_die(when: str, at: int, deed: str, settings: StoreSettings, what: str) -> None:
     async with open_stores(settings, exclusive=True) as stores:
-        PostgresTransaction.run = deadly(PostgresTransaction.run, when, at)  # type: ignore[method-assign, assignment]
+        PostgresTransaction.run = deadly(PostgresTransaction.run, when, at)
         await DEEDS[deed](stores, what)
         die()
 

@@ -164,7 +164,7 @@ async def read_the_log(stores: Stores, user_id: UserId) -> None:
     }
     for count in range(len(given) + 1):
         for names in combinations(given, count):
-            wanted = AuditFilter(**{name: given[name] for name in names})  # type: ignore[arg-type]
+            wanted = AuditFilter(**{name: given[name] for name in names})
             for sight in (EVERYTHING, Sight(user_id, (home.workspace.id,))):
                 await stores.read(lambda tx, sight=sight, wanted=wanted: tx.audit.list_in(sight, wanted, 50))
     await stores.write(lambda tx: tx.audit.purge(NOW, 10))

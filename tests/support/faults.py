@@ -18,13 +18,13 @@ async def breaking(_: Tx) -> None:
 
 async def losing_connection(tx: Tx) -> None:
     """PostgreSQL ends the connection, as it does when it is shut down."""
-    await tx.users._tx.fetch_one("SELECT pg_terminate_backend(pg_backend_pid())")  # type: ignore[attr-defined]
+    await tx.users._tx.fetch_one("SELECT pg_terminate_backend(pg_backend_pid())")
 
 
 async def losing_connection_at_the_end(tx: Tx) -> None:
     """The same, when only the COMMIT is missing."""
     ending = "SELECT pg_terminate_backend(pg_backend_pid())"
-    await tx.users._tx.execute_last(ending)  # type: ignore[attr-defined]
+    await tx.users._tx.execute_last(ending)
 
 
 class FailingStores:
@@ -59,7 +59,7 @@ class FailingStores:
         self.writes += 1
         if self._fail_writes:
             raise StoreUnavailable("the disk of the database is full")
-        return await self._stores.write(lambda tx: operation(_FailingTx(tx, self)), waits=waits)  # type: ignore[arg-type]
+        return await self._stores.write(lambda tx: operation(_FailingTx(tx, self)), waits=waits)
 
     async def ping(self) -> None:
         await self._stores.ping()

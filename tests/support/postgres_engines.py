@@ -39,10 +39,10 @@ class EngineUnderTest:
         return [user.email for user in await self.engine.read(lambda tx: tx.users.list_all(1000))]
 
     async def read(self, ask: Ask) -> object:
-        return await self.engine.read(lambda tx: ask(tx.users._tx))  # type: ignore[attr-defined]
+        return await self.engine.read(lambda tx: ask(tx.users._tx))
 
     async def write(self, ask: Ask, *, waits: bool = True) -> object:
-        return await self.engine.write(lambda tx: ask(tx.users._tx), waits)  # type: ignore[attr-defined]
+        return await self.engine.write(lambda tx: ask(tx.users._tx), waits)
 
 
 @contextlib.asynccontextmanager

@@ -94,7 +94,7 @@ async def running(
             is_stopping=stopping.is_set,
             apply=apply,
             doubt_sessions=lambda: None,
-            trusted=trusted,  # type: ignore[arg-type]
+            trusted=trusted,
         )
         urls = await background.start(relay.run)
         port = int(urls[0].rpartition(":")[2])

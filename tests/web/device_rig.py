@@ -369,7 +369,7 @@ async def open_port(
         drain_seconds=5.0,
     )
     scanned: list[LiveTunnel] = []
-    access = access or Access(FakeCallers(), registry, stores, scanned.append)  # type: ignore[arg-type]
+    access = access or Access(FakeCallers(), registry, stores, scanned.append)
     cameras = Cameras(sweeper, limits)
     proxy = Proxy(site, access, sweeper, outside=Outside.from_web(settings), limits=limits, cameras=cameras)
 

@@ -72,7 +72,7 @@ async def test_a_notice_during_the_lookup_is_not_lost() -> None:
             self.stores = stores
             self.reads = 0
 
-        async def read(self, operation):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+        async def read(self, operation):  # noqa: ANN001, ANN202
             self.reads += 1
             found = await self.stores.read(operation)
             if self.reads == 1:
@@ -80,11 +80,11 @@ async def test_a_notice_during_the_lookup_is_not_lost() -> None:
                 callers.forget(notice(NoticeKind.TOKEN_REVOKED, ada.token_id))
             return found
 
-        async def write(self, operation, **options):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN003, ANN202
+        async def write(self, operation, **options):  # noqa: ANN001, ANN003, ANN202
             return await self.stores.write(operation, **options)
 
     late = Late(world.stores)
-    callers = Callers(late, now=world.now)  # type: ignore[arg-type]
+    callers = Callers(late, now=world.now)
     with pytest.raises(NotSignedIn):
         await callers.identify(credentials(ada))
     assert late.reads == 2
@@ -99,7 +99,7 @@ async def test_t06_what_cannot_be_a_token_costs_no_question(bearer: str | None) 
         async def read(self, operation: object) -> Actor:
             raise AssertionError("asked")
 
-    callers = Callers(Silent())  # type: ignore[arg-type]
+    callers = Callers(Silent())
     assert callers.known(Credentials(bearer=bearer)) is None
     with pytest.raises(NotSignedIn):
         await callers.identify(Credentials(bearer=bearer))
@@ -110,7 +110,7 @@ async def test_t11_a_store_that_is_down_is_not_a_wrong_token() -> None:
         async def read(self, operation: object) -> Actor:
             raise StoreUnavailable("down")
 
-    callers = Callers(Down())  # type: ignore[arg-type]
+    callers = Callers(Down())
     with pytest.raises(StoreUnavailable):
         await callers.identify(Credentials(bearer="vAp_" + "0" * 64))
 

@@ -28,7 +28,7 @@ async def writes_of(world: World, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     async def noting(token_hash: str, at: object) -> object:
         written.append(str(at))
-        return await touch(token_hash, at)  # type: ignore[arg-type]
+        return await touch(token_hash, at)
 
     monkeypatch.setattr(world.stores.sessions, "touch", noting)
     return written
@@ -69,12 +69,12 @@ async def test_a07_what_is_not_sealed_costs_no_question() -> None:
     world = World()
     ada = await world.visitor()
     text = ada.done.text
-    callers = Callers(Silent(), cookie=world.cookie)  # type: ignore[arg-type]
-    for value in ("", text, f"{text}.", seal(b"x" * 32, text), "A" * 10_000, credentials(ada).cookie + "="):  # type: ignore[operator]
+    callers = Callers(Silent(), cookie=world.cookie)
+    for value in ("", text, f"{text}.", seal(b"x" * 32, text), "A" * 10_000, credentials(ada).cookie + "="):
         with pytest.raises(NotSignedIn):
             await callers.identify(Credentials(cookie=value))
     with pytest.raises(NotSignedIn):
-        await Callers(Silent()).identify(credentials(ada))  # type: ignore[arg-type]
+        await Callers(Silent()).identify(credentials(ada))
 
 
 async def test_a07_a_cookie_s_value_is_no_bearer_token_though_it_is_remembered() -> None:
@@ -181,7 +181,7 @@ async def test_a14_a_disabled_user_loses_session_and_live_sockets_at_once() -> N
             actor.user_id,
             actor.credential_id,
             None,
-            lambda cause, who=actor.email: causes.append(who),  # type: ignore[misc]
+            lambda cause, who=actor.email: causes.append(who),
         )
     await disable_user(world.stores, ada.done.user.id, world.now())
     notices = await world.stores.read(lambda tx: tx.notices.after(0, 10))
@@ -215,7 +215,7 @@ async def test_a12_a_session_that_is_lost_while_it_is_looked_up_is_not_believed(
     async def lost_meanwhile(*arguments: object) -> object:
         nonlocal asked
         asked += 1
-        found = await get(*arguments)  # type: ignore[arg-type]
+        found = await get(*arguments)
         if asked == 1:
             world.callers.doubt_sessions()
             return found

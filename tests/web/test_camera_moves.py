@@ -37,7 +37,7 @@ class NobodyKnown:
 
 
 def revoking(rig: Rig) -> Revoking:
-    return Revoking(NobodyKnown(), rig.registry, rig.cameras, lambda: NOW)  # type: ignore[arg-type]
+    return Revoking(NobodyKnown(), rig.registry, rig.cameras, lambda: NOW)
 
 
 def move(rig: Rig, *keep: UserId) -> None:

@@ -19,12 +19,12 @@ from tests.web.device_rig import TOKEN, Rig, answering, echo, finish, open_rig, 
 
 def context_of(**settings: float) -> DoorContext:
     return DoorContext(
-        access=None,  # type: ignore[arg-type]
+        access=None,
         sweeper=Sweeper(),
-        spawn=None,  # type: ignore[arg-type]
-        hand_over=None,  # type: ignore[arg-type]
-        connect_agent=None,  # type: ignore[arg-type]
-        settings=DoorSettings(**settings),  # type: ignore[arg-type]
+        spawn=None,
+        hand_over=None,
+        connect_agent=None,
+        settings=DoorSettings(**settings),
     )
 
 

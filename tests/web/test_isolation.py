@@ -176,7 +176,7 @@ class Lab:
             path = path.replace(f"<{name}>", value)
         if body is not None:
             body = {k: v.format(**self.names) if isinstance(v, str) else v for k, v in body.items()}
-        who: Person | World = self.people.get(caller, self.world)  # type: ignore[arg-type]
+        who: Person | World = self.people.get(caller, self.world)
         with trio.move_on_after(ENDLESS_SECONDS if TABLE[method, rule].answers[0] is LET_IN else 10):
             return (await who.ask(method, path, json=body)).status
         return None

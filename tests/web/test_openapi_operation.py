@@ -74,4 +74,4 @@ def test_what_goes_to_a_device_is_its_own() -> None:
 
 
 def test_there_are_two_ways_to_be_known() -> None:
-    assert list(COMPONENTS["securitySchemes"]) == ["bearer", "session"]  # type: ignore[call-overload]
+    assert list(COMPONENTS["securitySchemes"]) == ["bearer", "session"]

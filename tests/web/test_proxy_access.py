@@ -39,14 +39,14 @@ class OpenTunnel:
 class World:
     def __init__(self, *online: str) -> None:
         self.callers, self.registry, self.stores = FakeCallers(), Registry(), FakeStores()
-        self.access = Access(self.callers, self.registry, self.stores)  # type: ignore[arg-type]
+        self.access = Access(self.callers, self.registry, self.stores)
         for device in (ONE, TWO):
             self.stores.known[device] = device_record(device)
-        self.live = {device: self.registry.admit(OpenTunnel(), session_of(device)) for device in online}  # type: ignore[arg-type]
+        self.live = {device: self.registry.admit(OpenTunnel(), session_of(device)) for device in online}
 
 
 def to(device: str | None, agent_target: bytes = b"/", **rest: object) -> Target:
-    return Target(device, agent_target, **rest)  # type: ignore[arg-type]
+    return Target(device, agent_target, **rest)
 
 
 def chosen_from(error: Conflict) -> list[tuple[str, bool]]:
@@ -68,7 +68,7 @@ class Digesting:
 
     def __init__(self, world: World) -> None:
         self.world, self.done, self.waited = world, trio.Event(), list[str]()
-        world.access = Access(world.callers, world.registry, world.stores, None, self.settled)  # type: ignore[arg-type]
+        world.access = Access(world.callers, world.registry, world.stores, None, self.settled)
 
     async def settled(self, device_id: str) -> None:
         self.waited.append(device_id)
@@ -124,7 +124,7 @@ async def test_h08_a_stranger_cannot_tell_a_device_from_none() -> None:
 
 async def test_a_tunnel_of_another_workspace_is_never_used_even_if_the_record_says_otherwise() -> None:
     world = World()
-    world.registry.admit(OpenTunnel(), session_of(ONE, OTHER_WORKSPACE))  # type: ignore[arg-type]
+    world.registry.admit(OpenTunnel(), session_of(ONE, OTHER_WORKSPACE))
     with pytest.raises(NotFound):
         await world.access.resolve(MINE, to(ONE))
 
@@ -202,7 +202,7 @@ async def test_an_answer_that_must_be_chosen_from_is_not_endless() -> None:
     world = World()
     for device in names:
         world.stores.known[device] = device_record(device)
-        world.registry.admit(OpenTunnel(), session_of(device))  # type: ignore[arg-type]
+        world.registry.admit(OpenTunnel(), session_of(device))
     with pytest.raises(Conflict) as caught:
         await world.access.resolve(MINE, to(None))
     assert len(chosen_from(caught.value)) == MAX_CHOICES

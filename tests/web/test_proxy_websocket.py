@@ -88,7 +88,7 @@ async def echoing(end: DeviceSocket) -> None:
 async def dialled(rig: Rig, path: str = "~/socket", **options: object) -> AsyncIterator[ClientConnection]:
     uri = f"ws://127.0.0.1:{rig.port}{path.replace('~', rig.base)}"
     options.setdefault("additional_headers", {"Authorization": f"Bearer {TOKEN}"})
-    async with connect(uri, ping_interval=None, close_timeout=1, **options) as connection:  # type: ignore[arg-type]
+    async with connect(uri, ping_interval=None, close_timeout=1, **options) as connection:
         yield connection
 
 
@@ -186,7 +186,7 @@ async def test_h14_a_session_that_ends_closes_the_socket_with_4401(layer: str) -
     async with open_rig(layer, device(echoing)) as rig, dialled(rig, compression=None) as client:
         await client.send("x")
         assert await client.recv() == "x"
-        rig.registry.calls.cut_user("0190d9a0-0000-7000-8000-000000000001")  # type: ignore[arg-type]
+        rig.registry.calls.cut_user("0190d9a0-0000-7000-8000-000000000001")
         assert await closed_with(client) == 4401
 
 

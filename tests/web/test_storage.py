@@ -279,7 +279,7 @@ async def test_m05_a_file_of_a_model_that_was_deleted_meanwhile_is_not_kept() ->
 
 async def test_m04_507_and_everything_else_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     async with rig() as on:
-        monkeypatch.setattr(on.world.models.files._folder, "reserve_bytes", 2**60)  # type: ignore[attr-defined]
+        monkeypatch.setattr(on.world.models.files._folder, "reserve_bytes", 2**60)
         refused = await on.put()
         assert (refused.status, refused.error["code"]) == (507, "STORAGE_FULL")
         listed = await on.ada.ask("GET", "/api/models")
@@ -316,10 +316,10 @@ async def test_one_piece_is_taken_when_the_one_before_is_written() -> None:
                     await write(data)
                     written += len(data)
 
-                upload.write = counted  # type: ignore[method-assign]
+                upload.write = counted
                 yield upload
 
-        on.world.models.files.open_upload = slow  # type: ignore[method-assign]
+        on.world.models.files.open_upload = slow
         pieces = [CONTENT[start : start + 4096] for start in range(0, SIZE, 4096)]
         assert (await on.put(pieces)).status == 200
         assert len(taken) == len(pieces)
@@ -350,7 +350,7 @@ async def test_everything_else_goes_to_the_site() -> None:
             {"type": "http", "path": "/storages"},
             {"type": "websocket", "path": "/storage/x"},
         ):
-            await on.storage(scope, None, None)  # type: ignore[arg-type]
+            await on.storage(scope, None, None)
     assert seen == ["lifespan", "/storages", "/storage/x"]
 
 
@@ -362,7 +362,7 @@ async def test_nobody_waits_for_more_of_a_body_that_is_over(autojump_clock: trio
         async def receive() -> dict[str, Any]:
             if (message := next(received, None)) is None:
                 await trio.sleep_forever()
-            return message  # type: ignore[return-value]
+            return message
 
         async def send(message: dict[str, Any]) -> None:
             await trio.lowlevel.checkpoint()

@@ -30,7 +30,7 @@ def target(line: str, **headers: str) -> Target | None:
     ],
 )
 def test_what_follows_the_prefix_is_what_the_device_is_asked(path: str, agent_target: bytes) -> None:
-    assert target(f"GET {path}") == Target(DEVICE, agent_target)  # type: ignore[arg-type]
+    assert target(f"GET {path}") == Target(DEVICE, agent_target)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_a_device_named_wrongly_does_not_exist() -> None:
 @pytest.mark.parametrize("verb", ["connect", "disconnect", "flash", "inference/start", "inference/stop"])
 def test_a_verb_waits_for_its_accelerator(verb: str) -> None:
     found = target(f"POST /api/devices/{DEVICE}/{verb}?accelerator=usb-1")
-    assert found == Target(DEVICE, b"", verb.encode(), "usb-1")  # type: ignore[arg-type]
+    assert found == Target(DEVICE, b"", verb.encode(), "usb-1")
     assert resolved(found, "usb-1").agent_target == b"/api/devices/usb-1/" + verb.encode()
 
 
@@ -115,7 +115,7 @@ def test_a_verb_may_name_the_accelerator_in_the_devices_place() -> None:
 
 
 def test_a_scan_is_for_the_device_as_a_whole() -> None:
-    assert target(f"POST /api/devices/{DEVICE}/scan") == Target(DEVICE, b"/api/devices/scan", b"scan")  # type: ignore[arg-type]
+    assert target(f"POST /api/devices/{DEVICE}/scan") == Target(DEVICE, b"/api/devices/scan", b"scan")
     assert target("POST /api/devices/scan") == Target(None, b"/api/devices/scan", b"scan")
 
 
@@ -155,6 +155,6 @@ def test_h06_methods_that_would_echo_or_tunnel_are_405(method: bytes) -> None:
 def test_what_this_server_says_of_itself_is_asked_of_a_device_where_one_is_named(path: str) -> None:
     assert target(f"GET {path}") is None
     by_header = target(f"GET {path}", x_visiona_device=DEVICE)
-    assert by_header == Target(DEVICE, path.encode())  # type: ignore[arg-type]
+    assert by_header == Target(DEVICE, path.encode())
     named = f"{path}{'&' if '?' in path else '?'}device_id={DEVICE}"
-    assert target(f"GET {named}") == Target(DEVICE, named.encode())  # type: ignore[arg-type]
+    assert target(f"GET {named}") == Target(DEVICE, named.encode())

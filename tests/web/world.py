@@ -186,7 +186,7 @@ class World:
     stores: Stores = field(default_factory=MemoryStores)
     now: HandClock = field(default_factory=HandClock)
     settings: WebSettings = field(default_factory=WebSettings)
-    provider: IdentityProvider = field(default_factory=NoProvider)  # type: ignore[assignment]
+    provider: IdentityProvider = field(default_factory=NoProvider)
     models: ModelParts = field(default_factory=lambda: some_models())
     outbox: Outbox | None = None
 

@@ -33,7 +33,7 @@ def test_the_box_moves_and_stays_in_the_picture() -> None:
 def test_what_is_detected_lies_where_the_box_is_drawn() -> None:
     found = detections(31)
     assert found["frame"] == 31
-    (thing,) = found["objects"]  # type: ignore[misc]
+    (thing,) = found["objects"]
     where = thing["boundingBox"]
     assert (where["x"] // 8, where["y"] // 8) == box(31)
     assert where["x"] + where["width"] <= WIDTH

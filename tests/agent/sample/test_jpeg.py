@@ -56,7 +56,7 @@ def decode(picture: bytes) -> list[list[tuple[int, int, int]]]:
     assert set(bits[at:]) <= {"1"}
     assert len(bits) - at < 8
     tiles = [tuple(values[index : index + 3]) for index in range(0, len(values), 3)]
-    return [tiles[row * columns : (row + 1) * columns] for row in range(rows)]  # type: ignore[misc]
+    return [tiles[row * columns : (row + 1) * columns] for row in range(rows)]
 
 
 @pytest.mark.parametrize("columns", [1, 2, 8])

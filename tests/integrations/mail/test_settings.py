@@ -18,7 +18,7 @@ def test_nothing_said_is_no_mail() -> None:
 
 @pytest.mark.parametrize(("tls", "port"), [("starttls", 587), ("tls", 465), ("none", 25)])
 def test_the_port_is_the_usual_one(tls: str, port: int) -> None:
-    assert replace(GOOD, tls=tls).port_or_usual == port  # type: ignore[arg-type]
+    assert replace(GOOD, tls=tls).port_or_usual == port
     assert replace(GOOD, port=2525).port_or_usual == 2525
 
 
@@ -40,7 +40,7 @@ def test_the_port_is_the_usual_one(tls: str, port: int) -> None:
     ],
 )
 def test_each_fault_is_one_sentence(wrong: dict[str, object], words: str) -> None:
-    (fault,) = replace(GOOD, **wrong).check()  # type: ignore[arg-type]
+    (fault,) = replace(GOOD, **wrong).check()
     assert words in fault
     assert "hush" not in fault
     assert "hüsh" not in fault

@@ -32,7 +32,7 @@ def smtp(tls: str = "starttls", **how: Any) -> Iterator[tuple[SmtpServer, MailSe
             MailSettings(
                 host="127.0.0.1",
                 port=server.port,
-                tls=tls,  # type: ignore[arg-type]
+                tls=tls,
                 ca_file=CA_FILE,
                 user=USER if with_password else None,
                 password=PASSWORD if with_password else None,

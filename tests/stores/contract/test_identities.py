@@ -11,7 +11,7 @@ ISSUER = "https://id.example"
 
 async def add(stores: Stores, *identities: Identity) -> None:
     for identity in identities:
-        await stores.write(lambda tx, identity=identity: tx.identities.add(identity))  # type: ignore[misc]
+        await stores.write(lambda tx, identity=identity: tx.identities.add(identity))
 
 
 async def test_issuer_and_subject_together_name_a_person(stores: Stores, home: Home) -> None:
@@ -22,7 +22,7 @@ async def test_issuer_and_subject_together_name_a_person(stores: Stores, home: H
     await add(stores, ada, slash, case)
     for identity in (ada, slash, case):
         found = await stores.read(
-            lambda tx, each=identity: tx.identities.get_or_none(each.issuer, each.subject)  # type: ignore[misc]
+            lambda tx, each=identity: tx.identities.get_or_none(each.issuer, each.subject)
         )
         assert found == identity
     assert await stores.read(lambda tx: tx.identities.get_or_none(ISSUER, "a")) is None

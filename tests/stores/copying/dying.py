@@ -64,7 +64,7 @@ def die_with_the_first_file(what: str) -> None:
         return done
 
     state_files._write = write
-    Path.replace = replace  # type: ignore[assignment,method-assign]
+    Path.replace = replace
 
 
 def die_after_placing(count: int) -> None:
@@ -75,7 +75,7 @@ def die_after_placing(count: int) -> None:
         if next(places) == 1:
             die()
 
-    BroughtFiles._put = put  # type: ignore[method-assign]
+    BroughtFiles._put = put
 
 
 def main() -> None:

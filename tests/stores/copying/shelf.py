@@ -47,7 +47,7 @@ async def add_models(
             status=ModelStatus.READY,
             faa_object_key=ref.key,
         )
-        await stores.write(lambda tx, model=model: tx.models.add(model))  # type: ignore[misc]
+        await stores.write(lambda tx, model=model: tx.models.add(model))
         models.append(model)
     return models
 

@@ -314,7 +314,7 @@ async def cancelled(copy: object, at: int) -> bool:
     """Whether it ended because it was cancelled at that step."""
     token = trio.lowlevel.current_trio_token()
     with trio.CancelScope() as scope:
-        await copy(Watching(at, lambda: trio.from_thread.run_sync(scope.cancel, trio_token=token)))  # type: ignore[operator]
+        await copy(Watching(at, lambda: trio.from_thread.run_sync(scope.cancel, trio_token=token)))
     return scope.cancelled_caught
 
 

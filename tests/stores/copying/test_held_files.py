@@ -32,7 +32,7 @@ CONTENTS = [b"first" * 100_000, b"second", b"third"]
 async def delete(stores: Stores, files: FileStore, models: list[Model]) -> None:
     """As services.model_files.delete_model: the row, then the file."""
     for model in models:
-        await stores.write(lambda tx, model=model: tx.models.delete(model.id, datetime.now(UTC)))  # type: ignore[misc]
+        await stores.write(lambda tx, model=model: tx.models.delete(model.id, datetime.now(UTC)))
         await files.delete(file_of(model))
 
 

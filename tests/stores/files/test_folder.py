@@ -186,7 +186,7 @@ async def test_m03_sweeping_removes_what_nobody_knows_and_what_nobody_continues(
 def room(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
     free = SimpleNamespace(f_bavail=10_000_000, f_frsize=1)
     monkeypatch.setattr(os, "statvfs", lambda _: free)
-    return free  # type: ignore[return-value]
+    return free
 
 
 async def test_m04_a_file_that_would_need_the_reserve_is_refused_before_it_comes(

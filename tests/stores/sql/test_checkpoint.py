@@ -46,7 +46,7 @@ async def test_nothing_new_is_no_work(
         return next(marks)
 
     async def in_place(function: object, argument: object) -> object:
-        return function(argument)  # type: ignore[operator]
+        return function(argument)
 
     monkeypatch.setattr(trio.to_thread, "run_sync", in_place)
     with pytest.raises(RuntimeError):

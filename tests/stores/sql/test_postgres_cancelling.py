@@ -41,27 +41,27 @@ def engine_of(stores: PostgresStores) -> PostgresEngine:
 
 
 async def make_purses(tx: Tx) -> None:
-    port = tx.users._tx  # type: ignore[attr-defined]
+    port = tx.users._tx
     await port.execute("CREATE TABLE purses (id BIGINT PRIMARY KEY, coins BIGINT NOT NULL)")
     await port.execute(f"INSERT INTO purses SELECT n, 100 FROM generate_series(1, {PURSES}) n")
 
 
 async def move(giver: int, taker: int, tx: Tx) -> None:
     """One coin from purse to purse; what is half done would show in the sum."""
-    port = tx.users._tx  # type: ignore[attr-defined]
+    port = tx.users._tx
     await port.execute("UPDATE purses SET coins = coins - 1 WHERE id = $1", giver)
     await port.fetch_one("SELECT coins FROM purses WHERE id = $1", taker)
     await port.execute("UPDATE purses SET coins = coins + 1 WHERE id = $1", taker)
 
 
 async def count(tx: Tx) -> tuple[int, int]:
-    port = tx.users._tx  # type: ignore[attr-defined]
+    port = tx.users._tx
     total, purses = await port.fetch_one("SELECT sum(coins), count(*) FROM purses")
     return int(total), int(purses)
 
 
 async def sleep_there(tx: Tx) -> None:
-    await tx.users._tx.fetch_one("SELECT pg_sleep(60)")  # type: ignore[attr-defined]
+    await tx.users._tx.fetch_one("SELECT pg_sleep(60)")
 
 
 async def until(is_so: Callable[[], bool]) -> None:

@@ -34,7 +34,7 @@ async def test_one_that_asks_more_is_begun_anew_and_known_from_then_on(on: Engin
         return await tx.fetch_one("SELECT 1"), await tx.fetch_one("SELECT 2")
 
     async def ask(tx: Tx) -> object:
-        return await two(tx.users._tx)  # type: ignore[attr-defined]
+        return await two(tx.users._tx)
 
     begun = ["BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "SELECT 1", "SELECT 2", "COMMIT"]
     assert await on.engine.read(ask) == ((1,), (2,))
@@ -47,7 +47,7 @@ async def test_one_that_asks_more_is_begun_anew_and_known_from_then_on(on: Engin
 @on_engine
 async def test_what_has_no_code_of_its_own_is_given_a_transaction(on: EngineUnderTest, url: str) -> None:
     async def ask(number: int, tx: Tx) -> object:
-        return await tx.users._tx.fetch_one(f"SELECT {number}")  # type: ignore[attr-defined]
+        return await tx.users._tx.fetch_one(f"SELECT {number}")
 
     assert await on.engine.read(functools.partial(ask, 5)) == (5,)
     assert (await on.asked())[0].startswith("BEGIN")
@@ -158,7 +158,7 @@ async def test_s01_a_serialization_failure_has_the_whole_operation_run_again(
         runs += 1
         await tx.users.add(a_user())
         if runs <= REPEATS:
-            await tx.users._tx.execute(raising("40001"))  # type: ignore[attr-defined]
+            await tx.users._tx.execute(raising("40001"))
         return runs
 
     assert await on.engine.write(unlucky) == REPEATS + 1
@@ -225,7 +225,7 @@ async def test_s01_two_that_wait_for_each_other_both_get_through(on: EngineUnder
     async def add(first: int, second: int, tx: Tx) -> None:
         nonlocal runs
         runs += 1
-        port: SqlTransaction = tx.users._tx  # type: ignore[attr-defined]
+        port: SqlTransaction = tx.users._tx
         await port.execute("UPDATE t SET n = n + 1 WHERE id = $1", first)
         if runs <= 2:
             await met.wait()

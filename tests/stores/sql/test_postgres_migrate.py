@@ -320,7 +320,7 @@ def test_s01_a_turn_or_a_table_that_does_not_come_is_not_waited_for_for_ever(
     on(url, work)
 
 
-class Mortal(asyncpg.Connection):  # type: ignore[misc]
+class Mortal(asyncpg.Connection):
     """A connection whose program dies at the given message: `left` counts down to it."""
 
     left: int | None = None

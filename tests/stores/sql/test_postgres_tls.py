@@ -104,7 +104,7 @@ async def test_operations_go_through_tls(settings: StoreSettings, query: str) ->
 
 async def test_a_question_is_cancelled_through_tls_too(settings: StoreSettings) -> None:
     async def sleep_there(tx: Tx) -> None:
-        await tx.users._tx.fetch_one("SELECT pg_sleep(60)")  # type: ignore[attr-defined]
+        await tx.users._tx.fetch_one("SELECT pg_sleep(60)")
 
     async with (
         tls_before(settings, "sslmode=require") as (over_tls, front),

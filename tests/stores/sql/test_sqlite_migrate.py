@@ -70,7 +70,7 @@ def test_s01_who_comes_second_finds_nothing_left_to_do(
         def execute(self, sql: str, *values: object) -> sqlite3.Cursor:
             if sql == "BEGIN IMMEDIATE" and not tables(connection):
                 up(connection, (ONE,))
-            return super().execute(sql, *values)  # type: ignore[arg-type]
+            return super().execute(sql, *values)
 
     path = tmp_path / "visiona.db"
     with closing(sqlite3.connect(path, isolation_level=None, factory=Late)) as late:

@@ -35,7 +35,7 @@ async def init(person: Person, **changes: Any) -> Answer:
 async def brought(person: Person, **changes: Any) -> str:
     """The id of a model that is ready."""
     world, model_id = person.world, str((await init(person, **changes)).data["model"]["id"])
-    model = await get_model(world.stores, await person.actor(), model_id)  # type: ignore[arg-type]
+    model = await get_model(world.stores, await person.actor(), model_id)
     async with world.models.files.open_upload(file_of(model)) as upload:
         await upload.write(CONTENT)
         await upload.commit()
@@ -215,7 +215,7 @@ async def test_a_pending_models_file_is_409_and_one_that_was_lost_503() -> None:
     pending = (await init(ada, version="2")).data["model"]["id"]
     assert (await ada.ask("GET", f"/api/models/{pending}/download")).code == "CONFLICT"
     lost = await brought(ada)
-    model = await get_model(world.stores, await ada.actor(), lost)  # type: ignore[arg-type]
+    model = await get_model(world.stores, await ada.actor(), lost)
     await world.models.files.delete(file_of(model))
     assert (await ada.ask("GET", f"/api/models/{lost}/download")).code == "STORE_UNAVAILABLE"
 
@@ -240,7 +240,7 @@ async def test_where_files_are_in_an_object_store_the_link_leads_there() -> None
             return f"https://store.example/bucket/{ref.key}?signed-for={expires.seconds}"
 
     parts = some_models()
-    world = World(models=replace(parts, files=Elsewhere(parts.files._folder.root, reserve_bytes=0)))  # type: ignore[attr-defined]
+    world = World(models=replace(parts, files=Elsewhere(parts.files._folder.root, reserve_bytes=0)))
     done = (await init(await world.person())).data
     assert done["upload_url"].startswith("https://store.example/bucket/model-")
     assert done["upload_url"].endswith("?signed-for=900")

@@ -8,7 +8,7 @@ ABOUT_THE_SESSION = {events.PingAcked, events.GoAwayReceived}
 
 @pytest.mark.parametrize("kind", typing.get_args(events.Event), ids=lambda kind: kind.__name__)
 def test_events_about_a_stream_name_it_first(kind: type) -> None:
-    fields = typing.cast("tuple[str, ...]", kind._fields)  # type: ignore[attr-defined]
+    fields = typing.cast("tuple[str, ...]", kind._fields)
     assert (fields[0] == "stream_id") is (kind not in ABOUT_THE_SESSION)
 
 

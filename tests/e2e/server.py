@@ -19,6 +19,7 @@ from visiona.stores.settings import StoreSettings
 from tests.e2e.client import Caller, until
 from tests.e2e.evidence import Evidence
 from tests.support.servers.guardian import watched
+from tests.support.servers.processes import free_port
 
 START_SECONDS = 30.0
 STOP_SECONDS = 15.0
@@ -52,7 +53,7 @@ class Server:
         evidence: Evidence,
         *settings: str,
         rate_limits: bool = False,
-        relay_listen: str = "127.0.0.1:0",
+        relay_listen: str | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
@@ -63,7 +64,10 @@ class Server:
         self.web = self.relay = self.internal = ""
         self.process: subprocess.Popen[bytes] | None = None
         self._settings = ["log.level=debug", f"web.rate_limits={str(rate_limits).lower()}", *settings]
-        self._listen = dict.fromkeys(LISTENERS, "127.0.0.1:0") | {"relay": relay_listen}
+        # Not any ports: nobody else may be given them while it is down.
+        self._listen = {name: f"127.0.0.1:{free_port()}" for name in LISTENERS}
+        if relay_listen is not None:
+            self._listen["relay"] = relay_listen
         self.config: Path | None = None
         stores = [one for one in settings if one.startswith(("database.", "redis."))]
         self._stores = [part for one in stores for part in ("--set", one)]

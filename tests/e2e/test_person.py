@@ -4,7 +4,6 @@ What a session is cut by is told apart in test_sessions.py; here the sessions ar
 is looked at.
 """
 
-import socket
 import time
 from collections.abc import Callable, Iterator
 from http.client import HTTPMessage
@@ -20,6 +19,7 @@ from tests.e2e.headers import complaints
 from tests.e2e.person import Person, Seen, one_time_link
 from tests.e2e.server import Server, running_server
 from tests.support.lateness import Lateness
+from tests.support.servers.processes import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -52,7 +52,7 @@ def server(
     base: str | None, tmp_path_factory: pytest.TempPathFactory, evidence: Evidence
 ) -> Iterator[Server]:
     evidence.secret(PASSWORD, "a password")
-    relay = f"127.0.0.1:{_free_port()}"
+    relay = f"127.0.0.1:{free_port()}"
     settings = (f"relay.public_url=ws://{relay}", f"web.public_url={base}") if base else ()
     with running_server(tmp_path_factory.mktemp("server"), evidence, *settings, relay_listen=relay) as server:
         yield server
@@ -217,11 +217,6 @@ def test_every_answer_and_every_cookie_of_this_visit_is_guarded(account: Person,
     assert [each for one in seen for each in complaints(one, account.base)] == []
     assert {200, 302, 303, 404, 410} <= {one.status for one in seen}
     assert all(any(one.headers.get_all("Set-Cookie") or ()) for one in seen if "/callback" in one.path)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def _without_form(page: bytes) -> bytes:

@@ -2,12 +2,33 @@
 
 import asyncio  # noqa: TID251 - a driver of asyncio's
 import socket
+import subprocess
+import sys
 
 import asyncpg
 import pytest
 
+from tests.support.servers import guardian
 from tests.support.servers.postgres import VERSIONS, PostgresServer
+from tests.support.servers.processes import NOBODYS_PORTS, _our_ports, free_port
 from tests.support.servers.redis import RedisServer
+
+
+def test_a_port_is_given_once_and_is_none_that_is_given_by_chance() -> None:
+    ports = [free_port() for _ in range(100)]
+    assert len(set(ports)) == 100
+    assert max(ports) < 32768
+
+
+def test_two_runs_share_no_ports() -> None:
+    order = [
+        sys.executable,
+        "-c",
+        "from tests.support.servers.processes import free_port; print(free_port())",
+    ]
+    done = subprocess.run(order, cwd=guardian.ROOT, capture_output=True, text=True, check=True)
+    held, _ = _our_ports()
+    assert (int(done.stdout) - held.getsockname()[1]) // NOBODYS_PORTS.step != 0
 
 
 @pytest.mark.slow

@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.support.servers.processes import free_port
+
 READ_BYTES = 65536
 HELD_BYTES = 1 << 20
 """Beyond so much on its way in one direction nothing more is read: the sender feels it."""
@@ -69,8 +71,9 @@ class ToxicRelay:
         self._lost_answer_to = b""
         self._orders: collections.deque[tuple[Callable[[], object], threading.Event]] = collections.deque()
         self._wake, self._woken = socket.socketpair()
-        self._listener: socket.socket | None = _listening(0)
+        self._listener: socket.socket | None = _listening(free_port())
         self._fillers: list[socket.socket] = []
+        # Not any port: nobody else may be given it while it refuses.
         self.port: int = self._listener.getsockname()[1]
         self._is_closed = False
         self._thread = threading.Thread(target=self._run, daemon=True)

@@ -5,18 +5,23 @@ When the run of tests is killed, guardian.py ends it.
 """
 
 import contextlib
+import functools
+import itertools
 import os
 import signal
 import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
 from tests.support.servers import trees
 from tests.support.servers.guardian import remove_folder, watch_folder, watched
+
+NOBODYS_PORTS = range(20000, 32000, 400)
+"""Blocks of ports below those that a system gives to whoever asks for any."""
 
 NOBODY = 65534
 """Who servers run as that refuse to be root."""
@@ -179,10 +184,27 @@ class OwnServer:
 
 
 def free_port() -> int:
-    """A port of the loopback that nobody has just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of the loopback that nobody has just now, nor is given by chance while its server is down."""
+    _, ports = _our_ports()
+    while True:
+        port = next(ports)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
+@functools.cache
+def _our_ports() -> tuple[socket.socket, Iterator[int]]:
+    """This run's: whoever holds the first of a block has all of it, one after the other and round again."""
+    for first in NOBODYS_PORTS:
+        held = socket.socket()
+        try:
+            held.bind(("127.0.0.1", first))
+        except OSError:
+            held.close()
+            continue
+        return held, itertools.cycle(range(first + 1, first + NOBODYS_PORTS.step))
+    raise RuntimeError("too many runs of tests at once")
 
 
 def accepts(port: int) -> bool:

@@ -3,7 +3,7 @@
 import functools
 import random
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -12,19 +12,22 @@ from visiona.domain.ids import UserId
 from visiona.stores.interfaces import Tx
 from visiona.stores.opening import open_stores
 from visiona.stores.settings import StoreSettings
+from visiona.stores.sql import postgres_visits
 from visiona.stores.sql.postgres import PostgresStores
 from visiona.stores.sql.postgres_engine import PostgresEngine
 
 from tests.support.nouns import a_user, put
 from tests.support.servers.postgres import NamedPostgres, PostgresServer
+from tests.support.waiting import until
 
 PURSES = 20
 CANCELS = 400
 
 
 @pytest.fixture
-def settings(postgres_url: str, tmp_path: Path) -> StoreSettings:
-    # A machine that is busy with other tests is no fault.
+def settings(postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StoreSettings:
+    # A machine that is busy with other tests is no fault; whoever is cut instead goes on until the deadline.
+    monkeypatch.setattr(postgres_visits, "CANCEL_SECONDS", 20.0)
     return StoreSettings(postgres_url, tmp_path, timeout_seconds=30.0)
 
 
@@ -62,12 +65,6 @@ async def count(tx: Tx) -> tuple[int, int]:
 
 async def sleep_there(tx: Tx) -> None:
     await tx.users._tx.fetch_one("SELECT pg_sleep(60)")
-
-
-async def until(is_so: Callable[[], bool]) -> None:
-    with trio.fail_after(5):
-        while not is_so():  # noqa: ASYNC110 - nothing tells us
-            await trio.sleep(0.002)
 
 
 async def all_is_well(stores: PostgresStores, server: PostgresServer | NamedPostgres, database: str) -> None:

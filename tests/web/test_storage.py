@@ -74,7 +74,7 @@ class Rig:
             "headers": given,
             "client": ("192.0.2.1", 4000),
         }
-        upload, coming = Upload(), iter(list(halves(CONTENT)) if pieces is None else list(pieces))
+        upload, coming = Upload(), iter(halves(CONTENT) if pieces is None else pieces)
 
         async def receive() -> dict[str, Any]:
             await trio.sleep(pause_seconds)

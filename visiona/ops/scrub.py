@@ -28,6 +28,10 @@ _SUSPECTS = (
     "cookie",
     "visiona_",
     "passw",
+    "pwd",
+    "apikey",
+    "api_key",
+    "api-key",
     "secret",
     "authorization",
     "bearer",
@@ -47,7 +51,7 @@ _RULES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]
     (re.compile(rf"\b(bearer|basic)(\s+)(?!{_ALREADY_MASKED})[^\s,;\"']+", re.IGNORECASE), r"\1\2" + MASK),
     (
         re.compile(
-            rf"""(["']?\b\w*(?:passw(?:or)?d|secret)["']?\s*[:=]\s*b?){_QUOTED_OR_WORD}""",
+            rf"""(["']?\b\w*(?:passw(?:or)?d|pwd|api[_-]?key|secret)["']?\s*[:=]\s*b?){_QUOTED_OR_WORD}""",
             re.IGNORECASE,
         ),
         r"\1" + MASK,

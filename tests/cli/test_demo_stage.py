@@ -6,6 +6,8 @@ import trio
 from visiona.cli.demo_client import Unexpected
 from visiona.cli.demo_stage import running
 
+from tests.support.waiting import until
+
 STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
 
 
@@ -22,8 +24,7 @@ async def test_a_process_that_does_not_want_to_end_is_made_to(
     monkeypatch.setattr("visiona.cli.demo_stage.STOP_SECONDS", 0.05)
     log = tmp_path / "server.log"
     async with running([sys.executable, "-c", STUBBORN], log) as process:
-        while "up" not in process.last_words():  # noqa: ASYNC110 - another process sets no event
-            await trio.sleep(0.01)
+        await until(lambda: "up" in process.last_words(), 15)
     assert process.process.returncode == -9
 
 

@@ -18,7 +18,7 @@ from visiona.services.model_files import delete_model
 
 from tests.support.load_bench import FLASH, UPLOAD, Bench, bench
 from tests.support.nouns import NOW
-from tests.support.relays import until
+from tests.support.waiting import until
 
 DEAD = Lease("dead", NOW)
 

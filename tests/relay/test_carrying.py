@@ -11,8 +11,8 @@ from visiona.relay import abandoned_loads, model_flash
 
 from tests.support.load_bench import CONTENT, FLASH, SHA256, UPLOAD, Bench, bench, ended, in_state
 from tests.support.nouns import NOW
-from tests.support.relays import until
 from tests.support.scripted_unit import KL720, ScriptedUnit
+from tests.support.waiting import until
 
 PLACE = f"/api/models/uploads/{SHA256}"
 FINISH = ("POST", f"{PLACE}/finish")

@@ -16,7 +16,8 @@ from visiona.tunnel.session import Tunnel
 
 from tests.relay.test_reception import Counting
 from tests.support.nouns import a_home
-from tests.support.relays import Paired, Running, an_agent, pair, running, until
+from tests.support.relays import Paired, Running, an_agent, pair, running
+from tests.support.waiting import until
 
 Clock = trio.testing.MockClock
 Answer = Callable[[str], bytes]

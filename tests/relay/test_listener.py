@@ -18,7 +18,8 @@ from visiona.tunnel.session import Tunnel
 
 from tests.relay.test_reception import Counting
 from tests.support.nouns import a_home
-from tests.support.relays import LOOPBACK, an_agent, knock, pair, running, until
+from tests.support.relays import LOOPBACK, an_agent, knock, pair, running
+from tests.support.waiting import until
 
 Clock = trio.testing.MockClock
 

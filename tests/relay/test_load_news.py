@@ -10,7 +10,7 @@ from visiona.relay.load_news import follow
 
 from tests.support.load_bench import FLASH, UPLOAD, Bench, bench, in_state
 from tests.support.nouns import NOW
-from tests.support.relays import until
+from tests.support.waiting import until
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from visiona.stores.errors import StoreUnavailable
 from visiona.stores.interfaces import Stores, Tx
 
 from tests.support.load_bench import FLASH, UPLOAD, Bench, bench, ended, in_state
-from tests.support.relays import until
+from tests.support.waiting import until
 
 T = TypeVar("T")
 

@@ -14,8 +14,8 @@ from visiona.services.model_files import delete_model, file_of
 
 from tests.support.load_bench import CONTENT, FLASH, SHA256, UPLOAD, bench, ended, in_state
 from tests.support.nouns import NOW
-from tests.support.relays import until
 from tests.support.scripted_unit import KL720, ScriptedUnit
+from tests.support.waiting import until
 
 
 async def test_a_unit_that_knows_no_ranges_gets_the_file_as_a_form(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from visiona.stores.sql.migrate import known_migrations
 from tests.support.nouns import a_user, put
 from tests.support.servers.postgres import NamedPostgres, PostgresServer
 from tests.support.servers.processes import free_port
+from tests.support.waiting import until
 
 SECRET = "hush-hush"
 
@@ -115,8 +116,7 @@ async def test_s07_a_server_waits_a_while_for_a_database_that_starts_too(
         settings = StoreSettings(server.url(), tmp_path)
 
         async def start_it() -> None:
-            while not caplog.records:  # noqa: ASYNC110 - nothing tells us
-                await trio.sleep(0.01)
+            await until(lambda: caplog.records)
             await trio.to_thread.run_sync(server.start)
 
         async with trio.open_nursery() as nursery:

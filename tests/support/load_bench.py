@@ -23,8 +23,9 @@ from visiona.stores.interfaces import Stores, Tx
 from visiona.tunnel.session import Tunnel
 
 from tests.support.nouns import NOW, Home, a_home, put
-from tests.support.relays import Paired, Running, an_agent, pair, running, until
+from tests.support.relays import Paired, Running, an_agent, pair, running
 from tests.support.scripted_unit import ScriptedUnit
+from tests.support.waiting import until
 
 FLASH = ("POST", "/api/devices/kl720-0/flash")
 UPLOAD = ("POST", "/api/models/upload")

@@ -3,7 +3,7 @@
 import contextlib
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -27,6 +27,7 @@ from visiona.tunnel.transport import WebSocketTransport
 from visiona.wire.yamux.limits import Limits, Role
 
 from tests.support.nouns import Home, put
+from tests.support.waiting import until
 
 LOOPBACK = RelaySettings(listen=ListenAddress("127.0.0.1", 0))
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
@@ -101,10 +102,8 @@ async def running(
         yield Running(relay, registry, stores, port, stopping, changes)
         stopping.set()
         registry.say_goodbye()
-        with trio.move_on_after(5):
-            while connections.child_tasks:  # noqa: ASYNC110 - the clock is virtual
-                await trio.sleep(0.01)
-        assert not connections.child_tasks, "connections outlived their tunnels"
+        # Connections end with their tunnels.
+        await until(lambda: not connections.child_tasks)
         assert len(registry) == 0
         assert relay.reception.newcomers == 0
         assert len(relay.pinger) == 0
@@ -199,12 +198,3 @@ async def accept(agent: Tunnel, stream: Stream) -> TunnelStream:
         if accepted.stream.id == stream.id:
             return accepted
         await accepted.aclose()
-
-
-async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
-    """Waits for something that another task will make true; for tests on a virtual clock."""
-    step = 0.005
-    with trio.fail_after(seconds):
-        while not condition():
-            await trio.sleep(step)
-            step = min(step * 1.5, 0.25)

@@ -11,6 +11,7 @@ from visiona.tunnel.errors import StreamRefused
 from visiona.tunnel.session import Tunnel
 from visiona.web.door_connection import MAX_PIPELINED_BYTES, MAX_UNWANTED_BYTES
 
+from tests.support.waiting import until
 from tests.web.device_rig import Request, Rig, answering, echo, finish, open_rig, read_request
 
 CHUNKED = "Transfer-Encoding: chunked"
@@ -364,8 +365,7 @@ async def test_a_client_that_leaves_while_its_upload_waits_is_noticed_within_a_s
     left = trio.Event()
 
     async def stuck(stream: TunnelStream) -> None:
-        while not stream.stream.is_lost:  # noqa: ASYNC110 - a stream that nobody reads tells nobody
-            await trio.sleep(0.01)
+        await until(lambda: stream.stream.is_lost)
         left.set()
 
     async with open_rig("door", stuck) as rig:

@@ -13,8 +13,8 @@ from visiona.stores.settings import RedisSettings
 from tests.stores.redis.beside import beside, refusal, seconds_until_answered
 from tests.support.lateness import Lateness
 from tests.support.nouns import NOW, a_home, new_hash
-from tests.support.relays import until
 from tests.support.servers.redis import RedisServer
+from tests.support.waiting import until
 
 
 def clients(server: RedisServer) -> int:

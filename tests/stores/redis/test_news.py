@@ -10,8 +10,8 @@ from visiona.stores.redis import news
 from tests.stores.redis.beside import beside, seconds_until_answered
 from tests.support.lateness import Lateness, within
 from tests.support.nouns import NOW, a_home
-from tests.support.relays import until
 from tests.support.servers.redis import RedisServer
+from tests.support.waiting import until
 
 PATIENCE = 10.0
 

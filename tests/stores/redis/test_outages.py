@@ -11,10 +11,10 @@ from visiona.stores.interfaces import Stores
 from tests.stores.redis.beside import beside, keys, refusal, seconds_until_answered
 from tests.support.lateness import within
 from tests.support.nouns import LATER, NOW, Home, a_home, new_hash
-from tests.support.relays import until
 from tests.support.servers.processes import free_port
 from tests.support.servers.redis import RedisServer
 from tests.support.toxics import ToxicRelay, before
+from tests.support.waiting import until
 
 AT_ONCE_SECONDS = 0.5
 """For an answer that waits for nobody."""

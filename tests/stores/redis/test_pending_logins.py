@@ -12,8 +12,8 @@ from visiona.stores.redis import pending_logins
 from tests.stores.contract.test_pending_logins import pending
 from tests.stores.redis.beside import keys, milliseconds_left
 from tests.support.nouns import NOW
-from tests.support.relays import until
 from tests.support.servers.redis import RedisServer
+from tests.support.waiting import until
 
 
 async def test_a16_an_attempt_is_forgotten_by_redis_itself_with_all_that_leads_to_it(

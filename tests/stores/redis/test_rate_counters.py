@@ -6,8 +6,8 @@ from visiona.stores.interfaces import Stores
 
 from tests.stores.redis.beside import beside, keys, milliseconds_left, seconds_until_answered
 from tests.support.rates import ACCOUNT, ADDRESS, BRIEF
-from tests.support.relays import until
 from tests.support.servers.redis import RedisServer
+from tests.support.waiting import until
 
 
 async def test_all_servers_on_one_redis_count_together(server: RedisServer) -> None:

@@ -11,8 +11,8 @@ from visiona.stores.redis import sessions as redis_sessions
 
 from tests.stores.redis.beside import beside, keys, milliseconds_left
 from tests.support.nouns import LATER, NOW, Home, a_home
-from tests.support.relays import until
 from tests.support.servers.redis import RedisServer
+from tests.support.waiting import until
 
 HOUR = 3_600_000
 SLACK = 20_000

@@ -1,6 +1,5 @@
 import logging
 import sqlite3
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,14 +11,9 @@ from visiona.stores.sql import checkpoint
 from visiona.stores.sql.checkpoint import keep_checkpointing
 
 from tests.support.nouns import a_user, put
+from tests.support.waiting import until
 
 SOON = 0.001
-
-
-async def until(predicate: Callable[[], bool]) -> None:
-    with trio.fail_after(5):
-        while not predicate():  # noqa: ASYNC110 - what is waited for is in a file or a thread
-            await trio.sleep(SOON)
 
 
 async def test_what_was_committed_moves_into_the_file(tmp_path: Path) -> None:

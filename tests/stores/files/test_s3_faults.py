@@ -81,7 +81,7 @@ async def refused(files: S3Files) -> list[str]:
     ],
     ids=["clock", "signature", "unknown", "broken", "busy", "no http"],
 )
-async def test_s02_what_it_refuses_is_said_in_our_words_and_its_own_are_in_the_log(
+async def test_what_it_refuses_is_said_in_our_words_and_its_own_are_in_the_log(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, answer: bytes, word: str
 ) -> None:
     async with server_that(answer) as url:
@@ -95,7 +95,7 @@ async def test_s02_what_it_refuses_is_said_in_our_words_and_its_own_are_in_the_l
     assert not any(SECRET in text for text in (*reasons, caplog.text))
 
 
-async def test_s02_one_that_takes_all_and_says_nothing_is_not_waited_for_long(
+async def test_one_that_takes_all_and_says_nothing_is_not_waited_for_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(s3, "ANSWER_SECONDS", timedelta(seconds=0.2))

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from visiona.stores.copying.backup import Restored, back_up, check, restore
 from visiona.stores.copying.ends import Progress
-from visiona.stores.copying.errors import CopyRefused
+from visiona.stores.copying.errors import CommitUncertain, CopyRefused
 from visiona.stores.copying.file_list import FilesState, without_files
 from visiona.stores.copying.manifest import Manifest
 from visiona.stores.copying.sqlite_end import SqliteEnd
@@ -241,6 +241,26 @@ async def test_a_database_that_fails_at_the_end_takes_the_files_with_it(
             await restored_with_files(new, tmp_path / "file.zip")
     assert names_in(new.state_dir) == ["visiona.db.lock"]
     await restored_with_files(new, tmp_path / "file.zip")
+
+
+async def test_where_nobody_knows_whether_it_was_committed_the_files_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows without files would be worse than files without rows, which the sweep takes."""
+    old, new = await filled_with_files(tmp_path / "old", CONTENTS), StoreSettings(None, tmp_path / "new")
+    await with_files(old, tmp_path / "file.zip")
+    plain = SqliteEnd.commit
+
+    def lose_the_answer(end: SqliteEnd) -> None:
+        plain(end)
+        raise CommitUncertain("the connection was lost")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SqliteEnd, "commit", lose_the_answer)
+        with pytest.raises(CommitUncertain):
+            await restored_with_files(new, tmp_path / "file.zip")
+    assert lying(new.state_dir) == lying(old.state_dir)
+    assert dump(new.database_file) == dump(old.database_file)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")

@@ -4,14 +4,11 @@ Only RemoteProtocolError may come out of them. What is accepted is checked furth
 is one head again, and a body that is cut anywhere is the same body.
 """
 
-import argparse
 import random
 import sys
-import time
-import traceback
-from collections.abc import Callable
 
 import h11
+from harness.rounds import run_rounds
 from visiona.wire.errors import RemoteProtocolError
 from visiona.wire.http1.body import BodyReader
 from visiona.wire.http1.forward import (
@@ -162,32 +159,17 @@ def try_body(data: bytes, randomness: random.Random) -> None:
     assert used == consumed, "cut, it is of another length"
 
 
-ATTEMPTS: list[Callable[[bytes, random.Random], None]] = [try_request, try_answer, try_body]
+def request_round(chance: random.Random) -> None:
+    try_request(mutated(chance), chance)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    randomness = random.Random(arguments.seed)
-    inputs = failures = 0
-    end = time.monotonic() + arguments.seconds
-    while time.monotonic() < end and failures < 10:
-        data = mutated(randomness)
-        for attempt in ATTEMPTS:
-            inputs += 1
-            try:
-                attempt(data, randomness)
-            except RemoteProtocolError:
-                continue
-            except Exception:  # noqa: BLE001 - whatever else comes out is the finding
-                failures += 1
-                print(f"{attempt.__name__}: {data!r}")
-                traceback.print_exc()
-    print(f"{inputs} inputs, {failures} failures")
-    return 1 if failures else 0
+def answer_round(chance: random.Random) -> None:
+    try_answer(mutated(chance), chance)
+
+
+def body_round(chance: random.Random) -> None:
+    try_body(mutated(chance), chance)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_rounds([request_round, answer_round, body_round], (RemoteProtocolError,)))

@@ -4,12 +4,10 @@ Only RemoteProtocolError may come out of it, what it holds stays bounded, and a 
 parts. What it hands on can be read back.
 """
 
-import argparse
 import random
 import sys
-import time
-import traceback
 
+from harness.rounds import run_rounds
 from visiona.wire.errors import RemoteProtocolError
 from visiona.wire.mixed_replace import (
     MAX_PART_HEAD_BYTES,
@@ -88,25 +86,5 @@ def one_round(chance: random.Random) -> None:
         assert split(again, b"f", [])[0] == [part]
 
 
-def main() -> int:
-    """Rounds until the time is over."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    deadline, rounds = time.monotonic() + options.seconds, 0
-    while time.monotonic() < deadline:
-        seed = f"{options.seed}-{rounds}"
-        try:
-            one_round(random.Random(seed))
-        except Exception:  # noqa: BLE001
-            traceback.print_exc()
-            print(f"round {seed} failed", file=sys.stderr)
-            return 1
-        rounds += 1
-    print(f"{rounds} rounds")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_rounds([one_round]))

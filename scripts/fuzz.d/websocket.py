@@ -4,13 +4,10 @@ Only RemoteProtocolError may come out. What is accepted must be the same whereve
 agree with the reader about where frames end.
 """
 
-import argparse
 import random
 import sys
-import time
-import traceback
-from collections.abc import Callable
 
+from harness.rounds import run_rounds
 from visiona.wire.errors import RemoteProtocolError
 from visiona.wire.http1.head import find_head_end, parse_request_head, parse_response_head
 from visiona.wire.websocket.boundary import BoundaryTracker
@@ -125,32 +122,5 @@ def try_handshake(randomness: random.Random) -> None:
         check_answer(parse_response_head(bytes(data)), KEY)
 
 
-ATTEMPTS: list[Callable[[random.Random], None]] = [try_frames, try_frames, try_handshake]
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    randomness = random.Random()
-    inputs = failures = 0
-    end = time.monotonic() + arguments.seconds
-    while time.monotonic() < end and failures < 10:
-        for attempt in ATTEMPTS:
-            inputs += 1
-            randomness.seed(f"{arguments.seed} {inputs}")
-            try:
-                attempt(randomness)
-            except RemoteProtocolError:
-                continue
-            except Exception:  # noqa: BLE001 - whatever else comes out is the finding
-                failures += 1
-                print(f"{attempt.__name__}: input {inputs} of seed {arguments.seed}")
-                traceback.print_exc()
-    print(f"{inputs} inputs, {failures} failures")
-    return 1 if failures else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_rounds([try_frames, try_handshake], (RemoteProtocolError,)))

@@ -7,13 +7,11 @@ which must not raise at all, and after each read it must be within its declared 
 `--seed` and `--only` that repeat it.
 """
 
-import argparse
 import random
 import sys
-import time
-import traceback
 from struct import pack
 
+from harness.rounds import run_rounds
 from visiona.wire.errors import RemoteProtocolError
 from visiona.wire.yamux.errors import SessionEnding, StreamLimit
 from visiona.wire.yamux.events import DataReceived, StreamOpened
@@ -202,29 +200,9 @@ class Case:
         assert seen.control_frames <= most, f"{seen.control_frames} control frames"
 
 
-def main() -> int:
-    """Runs cases until the time is over; the exit code says whether one failed."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", type=int, help="repeat one case")
-    options = parser.parse_args()
-    number = options.only or 0
-    until = time.monotonic() + options.seconds
-    while True:
-        case = Case(random.Random(f"{options.seed}/{number}"))
-        try:
-            case.run()
-        except Exception:  # noqa: BLE001 — whatever it is, it is the finding
-            traceback.print_exc()
-            print(f"failed: --seed {options.seed} --only {number}")
-            print(f"{number + 1} inputs, 1 failures")
-            return 1
-        number += 1
-        if options.only is not None or time.monotonic() > until:
-            print(f"{number if options.only is None else 1} inputs, 0 failures")
-            return 0
+def one_case(chance: random.Random) -> None:
+    Case(chance).run()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_rounds([one_case]))

@@ -110,7 +110,7 @@ class Handler(BaseHTTPRequestHandler):
         else:
             routes.get(path, self._headers)()
 
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = _route  # noqa: N815
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = _route  # noqa: N815 - http.server's names
 
     def _answer(self, status: int, body: bytes, **headers: str) -> None:
         self.send_response(status)

@@ -148,7 +148,7 @@ async def open_device(layer: str, kind: str) -> AsyncIterator[Port]:
             yield rig.web
         return
     came = trio.Event()
-    admit: Callable[[Registry], ConnectAgent] = lambda registry: _admitting(registry, came)  # noqa: E731
+    admit: Callable[[Registry], ConnectAgent] = lambda registry: _admitting(registry, came)  # noqa: E731 - it is typed where it stands
     async with open_port(layer, connect_agent=admit) as port:
         port.stores.known[DEVICE] = device_record(DEVICE)
         with go_agent(f"ws://127.0.0.1:{port.number}", "vAs_" + "0" * 64, kind, once=True):

@@ -198,4 +198,4 @@ def in_process(*arguments: str, stdin: str = "") -> Said:
 
 def clean_environment() -> dict[str, str]:
     """Ours, without what would configure a server behind the test's back."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("VISIONA_")}  # noqa: TID251
+    return {name: value for name, value in os.environ.items() if not name.startswith("VISIONA_")}  # noqa: TID251 - a child's is made of ours

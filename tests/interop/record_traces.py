@@ -14,4 +14,4 @@ if __name__ == "__main__":
         with go_program("record", generation, into=TRACES) as recorder:
             if code := recorder.process.wait(120):
                 raise SystemExit(f"the recorder ended with {code}: {recorder.complaints}")
-    print(f"{sum(file.stat().st_size for file in TRACES.glob('*.json'))} bytes in {TRACES}")  # noqa: T201
+    print(f"{sum(file.stat().st_size for file in TRACES.glob('*.json'))} bytes in {TRACES}")  # noqa: T201 - a program

@@ -1,6 +1,8 @@
 """Tokens before the judge, on stores in memory. What needs a connection is in test_reception.py."""
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 import trio
@@ -12,6 +14,7 @@ from visiona.relay.refusals import Refusal
 from visiona.relay.registry import Registry
 from visiona.services import clock
 from visiona.services.identify import TunnelSession
+from visiona.stores.interfaces import Tx
 
 from tests.relay.test_reception import Counting
 from tests.relay.test_registry import FakeTunnel
@@ -135,7 +138,7 @@ async def test_t44_few_tokens_are_checked_at_one_time(autojump_clock: Clock) -> 
     busy, most = 0, 0
     read = court.stores.read
 
-    async def slow(operation):  # noqa: ANN001, ANN202
+    async def slow(operation: Callable[[Tx], Awaitable[Any]]) -> Any:
         nonlocal busy, most
         busy += 1
         most = max(most, busy)

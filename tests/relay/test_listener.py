@@ -12,7 +12,9 @@ from visiona.domain.listen import ListenAddress
 from visiona.relay.certificates import CertificateUnusable
 from visiona.relay.listener import Relay
 from visiona.relay.registry import Registry
+from visiona.relay.settings import RelaySettings
 from visiona.stores.errors import StoreUnavailable
+from visiona.stores.interfaces import Stores
 from visiona.stores.memory.engine import MemoryStores
 from visiona.tunnel.session import Tunnel
 
@@ -136,7 +138,7 @@ async def test_nothing_but_a_refusal_reaches_the_listener_after_the_stop(patient
         assert (await knock(relay, b"GET /tunnel/connect HTTP/1.1\r\nHost: x\r\n\r\n")).status == 426
 
 
-def a_relay(settings, nursery, stores=None) -> Relay:  # noqa: ANN001
+def a_relay(settings: RelaySettings, nursery: trio.Nursery, stores: Stores | None = None) -> Relay:
     return Relay(
         settings,
         stores or MemoryStores(),

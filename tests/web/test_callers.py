@@ -1,3 +1,6 @@
+from collections.abc import Awaitable, Callable
+from typing import Any
+
 import pytest
 import trio
 from visiona.domain.access import Actor
@@ -5,7 +8,7 @@ from visiona.domain.errors import NotSignedIn
 from visiona.domain.notices import Notice, NoticeKind, member_subject
 from visiona.services.tokens import create_access_token, revoke_access_token
 from visiona.stores.errors import StoreUnavailable
-from visiona.stores.interfaces import Stores
+from visiona.stores.interfaces import Stores, Tx
 from visiona.web.callers import MAX_CREDENTIAL_CHARACTERS, Callers
 from visiona.web.credentials import Credentials
 
@@ -72,7 +75,7 @@ async def test_a_notice_during_the_lookup_is_not_lost() -> None:
             self.stores = stores
             self.reads = 0
 
-        async def read(self, operation):  # noqa: ANN001, ANN202
+        async def read(self, operation: Callable[[Tx], Awaitable[Any]]) -> Any:
             self.reads += 1
             found = await self.stores.read(operation)
             if self.reads == 1:
@@ -80,7 +83,7 @@ async def test_a_notice_during_the_lookup_is_not_lost() -> None:
                 callers.forget(notice(NoticeKind.TOKEN_REVOKED, ada.token_id))
             return found
 
-        async def write(self, operation, **options):  # noqa: ANN001, ANN003, ANN202
+        async def write(self, operation: Callable[[Tx], Awaitable[Any]], **options: bool) -> Any:
             return await self.stores.write(operation, **options)
 
     late = Late(world.stores)

@@ -57,7 +57,7 @@ class Browser:
             "POST", page.path, urlencode({**hidden, **fields}).encode(), "same-origin"
         )
 
-    async def fetch(self, method: str, path: str, *, csrf: bool = False, expect: int = 200) -> Any:  # noqa: ANN401
+    async def fetch(self, method: str, path: str, *, csrf: bool = False, expect: int = 200) -> Any:  # noqa: ANN401 - JSON
         """What a script of the console asks; gives `data`, raises Unexpected for another status."""
         headers = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}
         if csrf:

@@ -85,7 +85,7 @@ class Client:
         async with exchange(self.site, method, path, headers, body) as answer:
             yield answer
 
-    async def call(self, method: str, path: str, payload: object = None, *, expect: int = 200) -> Any:  # noqa: ANN401
+    async def call(self, method: str, path: str, payload: object = None, *, expect: int = 200) -> Any:  # noqa: ANN401 - JSON
         """A JSON route: gives `data` of the envelope; raises Unexpected for another status."""
         async with self.request(method, path, payload) as answer:
             return await data_of(answer, f"{method} {path}", expect)
@@ -122,7 +122,7 @@ async def exchange(
         yield Answer(head.status_code, dict(fields), cookies, connection, stream)
 
 
-async def data_of(answer: Answer, what: str, expect: int = 200) -> Any:  # noqa: ANN401
+async def data_of(answer: Answer, what: str, expect: int = 200) -> Any:  # noqa: ANN401 - JSON
     """`data` of a JSON answer's envelope; raises Unexpected for another status."""
     body = await answer.body()
     if answer.status != expect:

@@ -163,7 +163,7 @@ class _Upload:
         answer = await self._sent(url, headers, body)
         return int(answer.json()["data"]["received_bytes"])
 
-    async def _sent(self, url: str, headers: dict[str, str], body: Any) -> httpx.Response:  # noqa: ANN401
+    async def _sent(self, url: str, headers: dict[str, str], body: Any) -> httpx.Response:  # noqa: ANN401 - as above
         answer = await self._client.put(url, headers=headers, content=body)
         if answer.is_success:
             return answer

@@ -5,7 +5,7 @@ import os
 
 def _named(name: str) -> str | None:
     # Taken out of the environment: what runs within these tests takes every VISIONA_ there for a setting.
-    return os.environ.pop(name, None)  # noqa: TID251
+    return os.environ.pop(name, None)  # noqa: TID251 - set for the tests, not for us
 
 
 POSTGRES_BIN = _named("VISIONA_TEST_POSTGRES_BIN")

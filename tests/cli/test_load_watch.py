@@ -57,13 +57,13 @@ async def test_a_load_is_begun_once_and_followed_over_the_servers_restarts(
         [a_load("flashing"), a_load("active")],
     )
     heard: list[str] = []
-    ended = await one.to_the_end(lambda load: heard.append(load["state"]))
+    ended = await one.to_the_end(lambda load: heard.append(load["state"]), print)
     assert (ended["state"], heard) == ("active", ["queued", "pushing", "pushing", "flashing", "active"])
     assert server.asked == [
         ("POST", "/api/models/m/load-to-device"),
         *[("GET", f"{DEVICE}/l/events")] * 4,
     ]
-    assert capsys.readouterr().err.count("the server is away") == 1
+    assert capsys.readouterr().out.count("the server is away") == 1
     await one.cancel()
     assert server.asked[-1] == ("DELETE", f"{DEVICE}/l")
 
@@ -73,17 +73,17 @@ async def test_what_stays_refused_is_an_end(begun: bool, autojump_clock: trio.te
     gone = CommandError("no such load", code="NOT_FOUND", exit_code=Exit.NOT_FOUND)
     one, _ = watch(*[[a_load("pushing")]] * begun, gone)
     with pytest.raises(CommandError) as refused:
-        await one.to_the_end(lambda _: None)
+        await one.to_the_end(lambda _: None, print)
     assert refused.value is gone
 
 
 async def test_nobody_there_at_the_beginning_is_no_reason_to_wait() -> None:
     one, _ = watch(unreachable())
     with pytest.raises(CommandError, match="nobody is there"):
-        await one.to_the_end(lambda _: None)
+        await one.to_the_end(lambda _: None, print)
     one, _ = watch([])
     with pytest.raises(CommandError) as refused:
-        await one.to_the_end(lambda _: None)
+        await one.to_the_end(lambda _: None, print)
     assert refused.value.code == "UNEXPECTED_ANSWER"
 
 
@@ -92,7 +92,7 @@ async def test_a_server_that_stays_away_is_not_waited_for_for_ever(
 ) -> None:
     one, server = watch([a_load("pushing")], unreachable())
     with pytest.raises(CommandError, match="the load may go on"):
-        await one.to_the_end(lambda _: None)
+        await one.to_the_end(lambda _: None, print)
     assert len(server.asked) == ATTEMPTS + 1
     assert 120 < trio.current_time() < 600
 
@@ -103,13 +103,18 @@ def test_each_part_of_the_way_has_its_bar(
     bars: list[list[object]] = []
 
     class Bar:
-        def __init__(self, what: str, unit: str) -> None:
+        def __init__(self, what: str, unit: str = "rows") -> None:
             bars.append([what, unit])
 
-        def begin(self, total: int) -> None:
-            bars[-1].append(total)
+        def begin(self, total: int, total_bytes: int = 0) -> None:
+            bars[-1].append(total + total_bytes)
 
         def step(self, count: int) -> None:
+            assert bars[-1][0] == "flashing"
+            bars[-1].append(count)
+
+        def pass_bytes(self, count: int) -> None:
+            assert bars[-1][0] == "pushing"
             bars[-1].append(count)
 
         def end(self) -> None:
@@ -128,7 +133,12 @@ def test_each_part_of_the_way_has_its_bar(
     ):
         shown.show(load)
     shown.end()
-    assert bars == [["pushing", "bytes", 10, 4, 0, -1, "end"], ["flashing", "percent", 100, 0, 50, "end"]]
+    # What is said stands on a line of its own: the bar begins anew below it.
+    assert bars == [
+        ["pushing", "rows", 10, 4, "end"],
+        ["pushing", "rows", 10, 4, -1, "end"],
+        ["flashing", "percent", 100, 0, 50, "end"],
+    ]
     assert capsys.readouterr().err == "visiona: the device is away; the load goes on when it is back\n"
 
 

@@ -189,3 +189,27 @@ async def test_asking_does_not_interrupt_what_is_written(tmp_path: Path) -> None
                 await trio.sleep(0.005)
         one.unit.hold[FLASH].set()
         assert (await ended(load)).state is LoadState.ACTIVE
+
+
+async def test_what_another_server_took_while_the_device_was_away_is_left(tmp_path: Path) -> None:
+    async with bench(tmp_path) as one:
+        one.unit.hold[UPLOAD] = trio.Event()
+        load = await one.begin()
+        await in_state(load, LoadState.PUSHING)
+        live = one.relay.registry.online(one.paired.device.id)
+        assert live is not None
+        live.tunnel.close("tcp_reset")
+        await until(lambda: load.now.is_waiting)
+        # Nobody prolongs it meanwhile.
+        one.now.forward(2 * LEASE)
+        thief = Lease("thief", one.now() + LEASE)
+        assert await one.relay.stores.write(
+            lambda tx: tx.model_loads.claim(load.now.id, thief, one.now.moment)
+        )
+        one.unit.hold.clear()
+        uploads = one.unit.asked.count(UPLOAD)
+        async with one.connected():
+            await ended(load)
+            assert load.is_left
+            assert one.unit.asked.count(UPLOAD) == uploads
+        assert await lease_of(one, load.now.id) == thief

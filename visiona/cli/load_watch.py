@@ -41,12 +41,20 @@ class Shown:
         if load["state"] != self._state:
             self._begin(load)
         if load["waiting_for_device"] and not self._is_away:
-            print_note("the device is away; the load goes on when it is back")
+            self.note("the device is away; the load goes on when it is back")
+            self._begin(load)
         self._is_away = load["waiting_for_device"]
         passed = load["sent_bytes"] if self._state == "pushing" else load.get("progress", 0)
         if self._bar is not None:
-            self._bar.step(passed - self._passed)
+            step = self._bar.pass_bytes if self._state == "pushing" else self._bar.step
+            step(passed - self._passed)
             self._passed = passed
+
+    def note(self, words: str) -> None:
+        """Says something on a line of its own."""
+        self.end()
+        self._state = ""
+        print_note(words)
 
     def end(self) -> None:
         """Leaves what is shown as it is."""
@@ -58,8 +66,8 @@ class Shown:
         self.end()
         self._state, self._passed = load["state"], 0
         if self._state == "pushing":
-            self._bar = RowProgress("pushing", unit="bytes")
-            self._bar.begin(load["total_bytes"])
+            self._bar = RowProgress("pushing")
+            self._bar.begin(0, load["total_bytes"])
         elif self._state == "flashing":
             self._bar = RowProgress("flashing", unit="percent")
             self._bar.begin(100)
@@ -81,7 +89,7 @@ class Watch:
         self._begin = f"/api/models/{quote(model_id, safe='')}/load-to-device"
         self.load: Item | None = None
 
-    async def to_the_end(self, show: Callable[[Item], None]) -> Item:
+    async def to_the_end(self, show: Callable[[Item], None], note: Callable[[str], None]) -> Item:
         """Begins it, or joins it, and follows it, however often the server is away.
 
         Raises:
@@ -106,7 +114,7 @@ class Watch:
                     code="UNREACHABLE",
                 )
             if silent == 1:
-                print_note("the server is away; the load goes on when it is back")
+                note("the server is away; the load goes on when it is back")
             await trio.sleep(min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** max(0, silent - 1)))
 
     async def cancel(self) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -60,7 +61,7 @@ def loads(arguments: argparse.Namespace) -> int:
             "yes" if each["current"] else None,
             each["state"],
             _how_far(each),
-            each["updated_at"],
+            datetime.fromisoformat(each["updated_at"]),
             each["id"],
         )
         for device, each in found
@@ -77,7 +78,7 @@ async def _load(arguments: argparse.Namespace) -> Item:
         watch, shown = Watch(api, model["id"], device["id"], arguments.accelerator), Shown()
 
         async def follow() -> None:
-            await watch.to_the_end(shown.show)
+            await watch.to_the_end(shown.show, shown.note)
 
         try:
             is_over = await unless_interrupted(follow)

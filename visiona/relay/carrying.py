@@ -170,7 +170,8 @@ class Carrier:
                 running.wait()
                 was_away = True
                 await self._came.wait()
-            if was_away and await self._records.take_again(running):
+            if was_away:
+                await self._records.take_again(running)
                 running.come_back()
             return live
         minutes = self._return_seconds / 60

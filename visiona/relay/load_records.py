@@ -62,16 +62,14 @@ class LoadRecords:
             # Bounded: nothing new begins while the store is away.
             self._ends[running.now.id] = running
 
-    async def take_again(self, running: RunningLoad) -> bool:
-        """Before going on after the device was away, while others could take the load. False: somebody did."""
+    async def take_again(self, running: RunningLoad) -> None:
+        """Before going on after the device was away, when others could take the load; what somebody did take is left."""
         try:
-            if await take_load(self._stores, running.now.id, self._holder, self._now()) is not None:
-                return True
-        except StoreUnavailable:
+            if await take_load(self._stores, running.now.id, self._holder, self._now()) is None:
+                running.leave()
+        except StoreUnavailable as error:
             # Nobody else can take it either.
-            return True
-        running.leave()
-        return False
+            logger.warning("a load goes on unseen by the store: %s", error, extra={"load_id": running.now.id})
 
     async def keep(self, live: Callable[[], Iterable[RunningLoad]]) -> None:
         """Holds on to what is carried here, writes what is not written yet, and hears who wants what ended; for ever."""

@@ -73,7 +73,7 @@ def test_an_upload_goes_on_while_other_pages_are_shown(opened: Opened, owner: Ca
     page.get_by_role("link", name="Download standing 1").focus()
     console.wait_until(lambda: held)
     held[0].continue_()
-    expect(page.locator("[data-model]", has_text="gates")).to_be_visible()
+    expect(page.get_by_role("button", name="Load gates 1")).to_be_visible()
     # The list is another one now; whoever is in it stays where they are.
     expect(page.get_by_role("link", name="Download standing 1")).to_be_focused()
 

@@ -342,6 +342,8 @@ async def test_h11_a_million_tiny_requests_do_not_keep_others_waiting() -> None:
     async with open_rig("door", echo) as rig:
         greedy, modest = await rig.connect(), await rig.connect()
 
+        is_answered = trio.Event()
+
         async def drown() -> None:
             flood = rig.request("GET ~/", token="none") * 500
             while True:
@@ -349,12 +351,12 @@ async def test_h11_a_million_tiny_requests_do_not_keep_others_waiting() -> None:
 
         async def drink() -> None:
             while await greedy.stream.receive_some(65536):
-                pass
+                is_answered.set()
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(drown)
             nursery.start_soon(drink)
-            await trio.sleep(0.05)
+            await is_answered.wait()
             with trio.fail_after(2):
                 for _ in range(10):
                     assert (await modest.ask(rig.request("GET ~/"))).status == 200

@@ -746,16 +746,19 @@ async def test_an_answer_that_breaks_off_says_so_in_the_access_log(
     layer: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "visiona.access")
+    has_come = trio.Event()
 
     async def short(stream: TunnelStream) -> None:
         await read_request(stream)
         await stream.send_all(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345")
-        await trio.sleep(0.05)
+        await has_come.wait()
         await finish(stream)
 
     async with open_rig(layer, short) as rig:
         client = await rig.connect()
         await client.send(rig.request("GET ~/"))
+        await client.line()
+        has_come.set()
         await client.rest()
         await settle(rig)
     (seen,) = access_lines(caplog)

@@ -5,10 +5,12 @@ request. Bearer calls need none of that, because no browser sends that header by
 """
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from quart import g, request
 
 from visiona.domain.access import Actor, Scope
+from visiona.domain.errors import NotAllowed
 from visiona.web.callers import Callers
 from visiona.web.console.pages import PAGES
 from visiona.web.credentials import CredentialReader
@@ -67,9 +69,28 @@ def guard(callers: Callers, reader: CredentialReader) -> Callable[[], Awaitable[
         # Without a rule the routing has failed, and 404 or 405 is all there is to say.
         if rule is None or is_public(request.method, rule.rule):
             return
-        g.actor = await callers.identify(request_credentials(reader))
+        credentials = request_credentials(reader)
+        g.actor = await callers.identify(credentials)
+        g.identify_again = partial(callers.identify, credentials)
 
     return check
+
+
+async def need_same_rights() -> None:
+    """After a wait for the client: what it may must be what it was when the request began.
+
+    A body can take its sender twenty seconds (see `site.py`). What was taken away meanwhile is gone then.
+
+    Raises:
+        NotSignedIn: the credential ended.
+        NotAllowed: its holder may do something else now.
+    """
+    before: Actor | None = g.get("actor")
+    if before is None:
+        return
+    now: Actor = await g.identify_again()
+    if (now.scopes, now.workspaces) != (before.scopes, before.workspaces):
+        raise NotAllowed("what you may do has changed while this request came; send it again")
 
 
 def current_actor(scope: Scope | None = None) -> Actor:

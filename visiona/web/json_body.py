@@ -12,6 +12,7 @@ from typing import NoReturn
 from quart import request
 
 from visiona.domain.errors import Invalid
+from visiona.web.guards import need_same_rights
 
 MAX_INTEGER = 2**63 - 1
 MAX_TEXT_CHARACTERS = 4096
@@ -80,11 +81,9 @@ def _is_number(value: object) -> bool:
 
 async def body_fields(*, optional: bool = False) -> Fields:
     """The fields of the current request's body; see `parse_fields`."""
-    return parse_fields(
-        await request.get_data(cache=False, as_text=False, parse_form_data=False),
-        request.content_type,
-        optional=optional,
-    )
+    body = await request.get_data(cache=False, as_text=False, parse_form_data=False)
+    await need_same_rights()
+    return parse_fields(body, request.content_type, optional=optional)
 
 
 def parse_fields(body: bytes, content_type: str | None, *, optional: bool = False) -> Fields:

@@ -119,6 +119,8 @@ class Access:
             device = await self._device_with(actor, target.local_id or "")
         else:
             device = await self._device(actor, target.device_id, verb=not target.agent_target)
+        # Once more: all that took a while, seconds where a scan settles. What follows does not wait.
+        actor = await self._callers.identify(credentials)
         live = self._live(actor, target.device_id or (device.id if device is not None else None), device)
         if not target.agent_target and device is not None:
             target = resolved(target, _accelerator(device, target.local_id))

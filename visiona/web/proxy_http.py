@@ -49,8 +49,12 @@ class HttpExchange:
         outside = self._parts.outside
         address = outside.address_of(peer_of(self._scope), self._head)
         request_id = request_id_from(request_id_text(self._head))
-        crossing = crossing_of(self._head, allowed, outside, address, request_id, is_websocket=False)
         framing = await self._framing()
+        if self._first is not None:
+            # It came when the client liked: what was allowed before may not be any more. From here on nothing waits until
+            # the exchange is on the list of what a revocation cuts.
+            allowed = await self._parts.allowed(self._head, target, peer_of(self._scope))
+        crossing = crossing_of(self._head, allowed, outside, address, request_id, is_websocket=False)
         self._inbox.answered = allowed.answered
         parts, inbox = self._parts, self._inbox
         inbox.found_camera = lambda head, answer_framing: self._found_camera(allowed, head, answer_framing)

@@ -69,6 +69,8 @@ class WebSocketBridge:
         outside = self._parts.outside
         address = outside.address_of(peer_of(self._scope), self._head)
         self._parts.access.check_origin(self._head.get, outside.origin, address)
+        # Before it is asked who may: from then on nothing waits until a revocation can cut it.
+        await self._receive()  # websocket.connect
         allowed = await self._parts.allowed(self._head, target, peer_of(self._scope))
         request_id = request_id_from(request_id_text(self._head))
         crossing = crossing_of(self._head, allowed, outside, address, request_id, is_websocket=True)
@@ -98,7 +100,6 @@ class WebSocketBridge:
         )
 
     async def _open(self, exchange: Exchange, allowed: Allowed, crossing: Crossing) -> ResponseHead:
-        await self._receive()  # websocket.connect
         actor, live = allowed.actor, allowed.live
         calls = self._parts.access.registry.calls
         exchange.enter(calls, actor.user_id, actor.credential_id, live.device_id, actor.expires_at)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, Route, expect
 
 from tests.browser.conftest import Opened
 from tests.browser.console import EMAIL, Console
@@ -269,3 +269,31 @@ def test_who_is_made_an_admin_or_taken_out_sees_it_at_once(
     bob.ask("DELETE", f"/api/workspaces/{made}/members/{me}")
     expect(page.locator("h1")).to_have_text("There is nothing here", timeout=15_000)
     expect(page.get_by_label("Show what is in").get_by_role("option", name="Shifting")).to_have_count(0)
+
+
+def test_what_became_of_a_mail_is_said_and_asked_for_again_while_it_is_on_its_way(
+    opened: Opened, ada: Caller
+) -> None:
+    made = ada.ask("POST", "/api/workspaces", {"name": "Mailing"}).data["id"]
+    for name in ("first", "second"):
+        ada.ask("POST", f"/api/workspaces/{made}/members", {"email": f"{name}@example.org"})
+    console = opened()
+    page = console.page
+    became = [{"mail": "queued"}, {"mail": "sent"}]
+    faults = {"mail": "failed", "mail_fault": "mail.example did not take it: 550"}
+
+    def answer(route: Route) -> None:
+        found = route.fetch()
+        said = found.json()
+        second, first = said["data"]["items"]
+        first |= became.pop(0) if len(became) > 1 else became[0]
+        second |= faults
+        route.fulfill(response=found, json=said)
+
+    page.route("**/invitations", answer)
+    console.open(f"/workspaces/{made}")
+    first, second = (page.locator(".people > li", has_text=f"{name}@") for name in ("first", "second"))
+    expect(second).to_contain_text("The mail failed: hand on the link")
+    expect(second).to_contain_text("mail.example did not take it: 550")
+    expect(first).to_contain_text("Mailed", timeout=15_000)
+    assert console.violations() == []

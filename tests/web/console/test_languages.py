@@ -7,6 +7,7 @@ from visiona.domain.causes import Cause
 from visiona.domain.devices import AcceleratorStatus, EventKind
 from visiona.domain.loads import Fault, LoadState
 from visiona.domain.models import ModelSource
+from visiona.integrations.mail.outbox import MailState
 from visiona.web.console.files import load_assets
 from visiona.web.console.languages import LANGUAGES, dictionary, preferred
 
@@ -90,5 +91,6 @@ def test_each_word_of_the_api_that_is_shown_has_its_words() -> None:
     wanted |= {f"workspace.{role.value}Text" for role in Role}
     wanted |= {f"scope.{scope.value}" for scope in Scope}
     wanted |= {f"deed.{deed.value}" for deed in Deed} | {f"through.{way.value}" for way in Through}
+    wanted |= {f"mail.{state.value}" for state in MailState} - {"mail.off"}
     wanted |= {f"outcome.{outcome.value}" for outcome in Outcome} - {"outcome.ok"}
     assert wanted - set(words) == set()

@@ -16,10 +16,16 @@ export function invitationsPart(context) {
   const invite = button(t("invitations.invite"), { kind: "primary", on: { click: () => ask(id, reload) } });
   const element = h("section", { class: "panel group", "aria-labelledby": "invitations-title", hidden: true }, h("div", { class: "panel-head" }, h("h2", { id: "invitations-title" }, t("invitations.title")), invite), none, rows.element);
 
+  let timer = null;
+  signal.addEventListener("abort", () => clearTimeout(timer));
+
   async function reload() {
+    clearTimeout(timer);
     const { items } = await get(`api/workspaces/${id}/invitations`, signal);
     none.hidden = items.length > 0;
     rows.show(items);
+    // No event tells what became of a mail; the server tries for a while and then gives up.
+    if (items.some((one) => one.mail === "queued")) timer = setTimeout(() => reload().catch(() => {}), MAIL_MILLISECONDS);
   }
 
   async function load() {
@@ -35,11 +41,12 @@ function row(item, id, reload) {
   return h(
     "li",
     {},
-    h("div", { class: "row-main" }, h("div", { class: "row-head" }, h("strong", {}, item.email), chip(t(`role.${item.role}`), "quiet"), mailed(item)), facts([[t("pairing.expires"), moment(item.expires_at)]], "facts inline")),
+    h("div", { class: "row-main" }, h("div", { class: "row-head" }, h("strong", {}, item.email), chip(t(`role.${item.role}`), "quiet"), mailed(item)), facts([[t("pairing.expires"), moment(item.expires_at)]], "facts inline"), item.mail_fault ? h("p", { class: "small quiet", lang: "en" }, item.mail_fault) : null),
     h("div", { class: "row-actions" }, withdraw),
   );
 }
 
+const MAIL_MILLISECONDS = 5000;
 const TONES = { sent: "good", queued: "quiet", failed: "bad", limited: "warn" };
 
 /** What became of the mail with the link, where the server sends mail. */

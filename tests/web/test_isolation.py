@@ -4,26 +4,29 @@ The owner is Ada: the workspace is hers, and so are her own tokens and sessions.
 here. Each cell is a server of its own, so what one caller did is not in another's way.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import pytest
 import trio
 from visiona.domain.access import Role
-from visiona.domain.ids import WorkspaceId
+from visiona.domain.ids import DeviceId, LoadId, ModelId, WorkspaceId
+from visiona.domain.loads import Lease
 from visiona.domain.workspaces import Membership
 from visiona.services.exchange_token import exchange
 from visiona.services.invitations import invite
+from visiona.services.minting import mint_id
 from visiona.services.pair_device import create_pairing_token
 from visiona.services.workspaces import create_workspace
 from visiona.web.guards import is_public
 from visiona.web.openapi import DEVICE_PATHS
 from visiona.web.proxy_access import Access
 
+from tests.domain.test_loads import LOAD
 from tests.web.asking import status_at
 from tests.web.device_rig import open_port
 from tests.web.test_access_matrix import LET_IN
-from tests.web.test_guards import NOWHERE, routes
+from tests.web.test_guards import routes
 from tests.web.world import Person, World
 
 ENDLESS_SECONDS = 0.5
@@ -98,8 +101,9 @@ TABLE: dict[tuple[str, str], Row] = {
         (409, 409, 409, 404, 401), {"device_id": "{device_id}"}
     ),
     ("GET", "/api/devices/<device_id>/loads"): seen(),
-    ("GET", "/api/devices/<device_id>/loads/<load_id>/events"): Row((404, 404, 404, 404, 401)),
-    ("DELETE", "/api/devices/<device_id>/loads/<load_id>"): Row((404, 404, 404, 404, 401)),
+    # Begun by the owner; members use devices, and make room on them.
+    ("GET", "/api/devices/<device_id>/loads/<load_id>/events"): Row((LET_IN, LET_IN, LET_IN, 404, 401)),
+    ("DELETE", "/api/devices/<device_id>/loads/<load_id>"): seen(204),
     ("GET", "/api/live"): Row((LET_IN, LET_IN, LET_IN, LET_IN, 401)),
     ("GET", "/api/audit"): own(200),
     ("GET", "/api/audit/export"): own(200),
@@ -165,9 +169,17 @@ class Lab:
             "session_id": visitor.done.session.id,
             "token_id": ada.token_id,
             "user_id": self.people["member"].user_id,
-            "load_id": NOWHERE,
+            "load_id": await self.load(device.device_id, lab, model.data["model"]["id"]),
             "path:path": "camera/stream",
         }
+
+    async def load(self, device_id: DeviceId, lab: WorkspaceId, model_id: ModelId) -> LoadId:
+        """The owner's, which nobody carries just now."""
+        now, owner = self.world.now(), self.people["owner"].user_id
+        ids = {"device_id": device_id, "workspace_id": lab, "model_id": model_id, "user_id": owner}
+        load = replace(LOAD, id=LoadId(mint_id(now)), **ids)
+        await self.world.stores.write(lambda tx: tx.model_loads.add(load, Lease("nobody any more", now)))
+        return load.id
 
     async def status(self, caller: str, method: str, rule: str, body: Any) -> int | None:
         """What a caller is answered; None for an answer that goes on."""

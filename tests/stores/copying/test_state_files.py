@@ -91,6 +91,23 @@ def test_whoever_may_not_look_is_not_the_one_to_settle(
     assert not is_staged(tmp_path)
 
 
+def test_a_mark_that_root_had_not_given_away_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / STAGE).mkdir()
+    (tmp_path / STAGE / "mark").touch()
+    plain = Path.read_bytes
+
+    def refuse(path: Path) -> bytes:
+        if path.name == "mark":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return plain(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with settling(tmp_path) as stage:
+        assert stage is not None
+        stage.settle(7)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_restore_that_is_alive_is_left_alone(tmp_path: Path) -> None:
     with settling(tmp_path) as stage:
         assert stage is None

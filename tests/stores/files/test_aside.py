@@ -1,8 +1,11 @@
+import errno
 import multiprocessing
+import os
 import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from visiona.stores.files.aside import NAME, drop_left, open_aside
 from visiona.stores.files.folder import FolderFiles
 
@@ -46,6 +49,23 @@ async def test_what_a_killed_process_left_is_removed_and_not_before(tmp_path: Pa
     process.join()
     await files.sweep(known, a_day_ago)
     assert names(tmp_path) == []
+
+
+def test_what_is_another_users_stops_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root was killed before it gave the folder away."""
+    (tmp_path / NAME / "of-root").mkdir(parents=True)
+    plain = os.open
+
+    def refuse(path: Path, *rest: int, **more: int) -> int:
+        if Path(path).name == "of-root":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return plain(path, *rest, **more)
+
+    monkeypatch.setattr(os, "open", refuse)
+    drop_left(tmp_path)
+    with open_aside(tmp_path):
+        assert len(names(tmp_path)) == 2
+    assert names(tmp_path) == ["of-root"]
 
 
 def test_nothing_is_made_where_there_was_nothing(tmp_path: Path) -> None:

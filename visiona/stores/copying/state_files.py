@@ -46,13 +46,8 @@ def staging(folder: Path, files: Mapping[str, bytes]) -> Iterator[int]:
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     stage, mark = folder / STAGE, 1 + secrets.randbelow(_MARKS)
-    try:
-        stage.mkdir(mode=0o700)
-    except FileExistsError as error:
-        raise CopyRefused(f"another restore uses {folder}; wait for it", code="IN_USE") from error
-    with _locked(stage):
+    with _locked(_made(stage)):
         try:
-            give_to_owner_of_folder(stage)
             for name, content in {**files, _MARK: str(mark).encode()}.items():
                 _write(stage / name, content)
             _sync(stage)
@@ -64,6 +59,20 @@ def staging(folder: Path, files: Mapping[str, bytes]) -> Iterator[int]:
             shutil.rmtree(stage)
             raise
         _put(stage)
+
+
+def _made(stage: Path) -> Path:
+    """Whoever finds it may look into it: it gets its name when it belongs to whom it is for."""
+    draft = stage.with_name(f".{STAGE}.{secrets.token_hex(4)}")
+    draft.mkdir(mode=0o700)
+    try:
+        give_to_owner_of_folder(draft)
+        if stage.exists():
+            raise CopyRefused(f"another restore uses {stage.parent}; wait for it", code="IN_USE")
+        return draft.rename(stage)
+    except BaseException:
+        draft.rmdir()
+        raise
 
 
 def is_staged(folder: Path) -> bool:
@@ -94,11 +103,17 @@ class Stage:
 
     def settle(self, mark: int | None) -> None:
         """Finishes it if the database has this mark by it, or takes it back."""
-        kept = read_state_files(self._path, [_MARK]).get(_MARK)
+        kept = self._mark()
         if kept is not None and mark is not None and kept == str(mark).encode():
             _put(self._path)
         else:
             shutil.rmtree(self._path)
+
+    def _mark(self) -> bytes | None:
+        try:
+            return read_state_files(self._path, [_MARK]).get(_MARK)
+        except PermissionError:
+            return None  # root was killed before it gave it away, so before there was anything in it
 
 
 def _put(stage: Path) -> None:
@@ -112,11 +127,11 @@ def _put(stage: Path) -> None:
 def _write(path: Path, content: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with open(descriptor, "wb") as file:
+        # Root restores for the service's user, who owns the folder.
+        give_to_owner_of_folder(path)
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    # Root restores for the service's user, who owns the folder.
-    give_to_owner_of_folder(path)
 
 
 @contextlib.contextmanager

@@ -17,6 +17,9 @@ from visiona.stores.ownership import give_to_owner_of_folder
 
 NAME = "aside"
 
+_NOT_OURS = (BlockingIOError, FileNotFoundError, PermissionError)
+"""Somebody works there, it has just gone, or it is another user's."""
+
 
 @contextlib.contextmanager
 def open_aside(root: Path) -> Iterator[Path]:
@@ -24,7 +27,7 @@ def open_aside(root: Path) -> Iterator[Path]:
     parent = root / NAME
     with contextlib.suppress(FileExistsError):
         parent.mkdir(mode=0o700)
-        give_to_owner_of_folder(parent)
+    give_to_owner_of_folder(parent)
     with contextlib.ExitStack() as stack:
         with _locked(parent):
             _drop_left(parent)
@@ -40,14 +43,14 @@ def open_aside(root: Path) -> Iterator[Path]:
 def drop_left(root: Path) -> None:
     """Removes what processes left that are no more."""
     parent = root / NAME
-    if parent.is_dir():
-        with _locked(parent):
-            _drop_left(parent)
+    # Another user's is that user's to remove: root was killed before it gave it away.
+    with contextlib.suppress(FileNotFoundError, PermissionError), _locked(parent):
+        _drop_left(parent)
 
 
 def _drop_left(parent: Path) -> None:
     for path in list(parent.iterdir()):
-        with contextlib.suppress(BlockingIOError, FileNotFoundError), _locked(path, waits=False):
+        with contextlib.suppress(*_NOT_OURS), _locked(path, waits=False):
             shutil.rmtree(path, ignore_errors=True)
 
 

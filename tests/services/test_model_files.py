@@ -9,6 +9,7 @@ from visiona.domain.audit import Deed
 from visiona.domain.errors import Conflict, Invalid, NotAllowed, NotFound, StorageFull
 from visiona.domain.models import Model, ModelStatus
 from visiona.services.model_files import (
+    announce_file,
     bringing,
     delete_model,
     file_of,
@@ -17,6 +18,7 @@ from visiona.services.model_files import (
     wanted_file,
 )
 from visiona.services.models import announce_model, get_model
+from visiona.stores.errors import StoreUnavailable
 from visiona.stores.files.folder import FolderFiles
 from visiona.stores.interfaces import Stores
 
@@ -33,7 +35,7 @@ async def files(tmp_path: Path) -> FolderFiles:
 
 async def announce(stores: Stores, home: Home, content: bytes = CONTENT, version: str = "1") -> Model:
     told = said(version=version, file_size=len(content), sha256=hashlib.sha256(content).hexdigest())
-    return await announce_model(stores, home.actor, told, ROOMY, NOW)
+    return (await announce_model(stores, home.actor, told, ROOMY, NOW)).model
 
 
 async def bring(files: FolderFiles, model: Model, content: bytes = CONTENT, start: int | None = None) -> None:
@@ -126,6 +128,55 @@ async def test_m05_a_deleted_models_file_is_gone_and_nobody_waits_for_it(
     again = await announce(stores, home)
     assert again.id != model.id
     assert await deeds_of(stores, model) == [Deed.MODEL_CREATED, Deed.MODEL_DELETED]
+
+
+@pytest.mark.parametrize("is_whole", [False, True])
+async def test_m08_what_came_of_a_file_that_is_announced_anew_goes_at_once(
+    stores: Stores, home: Home, files: FolderFiles, tmp_path: Path, is_whole: bool
+) -> None:
+    """It counts for nobody's share, and a hundred of them would fill the disk."""
+    for number in range(3):
+        content = CONTENT + bytes([number])
+        told = said(file_size=len(content), sha256=hashlib.sha256(content).hexdigest())
+        model = await announce_file(stores, files, home.actor, told, ROOMY, NOW)
+        async with bringing(files, file_of(model), 0) as upload:
+            await upload.write(content[: None if is_whole else -1])
+            if is_whole:
+                await upload.commit()
+    assert len({path.stat().st_ino for path in (tmp_path / "files").rglob("*") if path.is_file()}) == 1
+
+
+async def test_m08_who_brings_a_file_that_is_announced_anew_is_told_at_the_next_piece(
+    stores: Stores, home: Home, files: FolderFiles, tmp_path: Path
+) -> None:
+    """Else it takes room that nobody can see for as long as the upload goes on."""
+    model = await announce(stores, home)
+    with pytest.raises(NotFound):
+        async with bringing(files, file_of(model), 0) as upload:
+            await upload.write(CONTENT[:100])
+            other = said(file_size=5, sha256="b" * 64)
+            await announce_file(stores, files, home.actor, other, ROOMY, NOW)
+            await upload.write(CONTENT[100:200])
+    assert [path for path in (tmp_path / "files").rglob("*") if path.is_file()] == []
+
+
+async def test_m05_a_model_is_deleted_also_where_its_file_cannot_be(
+    stores: Stores, home: Home, files: FolderFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store of files is away: it is swept when it is back."""
+    model = await announce(stores, home)
+    await bring(files, model)
+
+    async def away(ref: object) -> None:
+        raise StoreUnavailable("away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(files, "delete", away)
+        await delete_model(stores, files, home.actor, model.id, LATER)
+    with pytest.raises(NotFound):
+        await get_model(stores, home.actor, model.id)
+    assert await sweep_files(stores, files, datetime.now(UTC) + timedelta(days=2)) == 1
+    assert not await files.has(file_of(model))
 
 
 async def test_m05_what_was_brought_of_a_file_never_gets_into_the_one_announced_after_it(

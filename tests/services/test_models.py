@@ -28,7 +28,7 @@ def said(**changes: Any) -> Announced:
 
 
 async def announce(stores: Stores, home: Home, quota: Quota = ROOMY, **changes: Any) -> Model:
-    return await announce_model(stores, home.actor, said(**changes), quota, NOW)
+    return (await announce_model(stores, home.actor, said(**changes), quota, NOW)).model
 
 
 def test_what_is_said_is_kept_as_it_may_be_read() -> None:
@@ -96,10 +96,12 @@ async def test_a_model_is_pending_and_the_callers(stores: Stores, home: Home) ->
 
 async def test_a_pending_one_is_said_anew_and_stays_the_same_model(stores: Stores, home: Home) -> None:
     first = await announce(stores, home)
-    same = await announce_model(stores, home.actor, said(description="better"), ROOMY, LATER)
+    same, former = await announce_model(stores, home.actor, said(description="better"), ROOMY, LATER)
+    assert former is None
     assert (same.id, same.created_at, same.updated_at) == (first.id, NOW, LATER)
     assert same.faa_object_key == first.faa_object_key
-    other = await announce_model(stores, home.actor, said(sha256="b" * 64), ROOMY, LATER)
+    other, former = await announce_model(stores, home.actor, said(sha256="b" * 64), ROOMY, LATER)
+    assert former == same
     assert (other.id, other.sha256) == (first.id, "b" * 64)
     assert other.faa_object_key != first.faa_object_key
     assert len((await list_models(stores, home.actor, EVERY_MODEL)).items) == 1
@@ -125,7 +127,10 @@ async def test_members_see_and_admins_change(stores: Stores, home: Home) -> None
         given = {shared.id: role} if role is not None else {}
         return replace(home.actor, workspaces={**home.actor.workspaces, **given})
 
-    model = await announce_model(stores, actor(Role.ADMIN), said(), ROOMY, NOW, workspace_id=shared.id)
+    announced_there = await announce_model(
+        stores, actor(Role.ADMIN), said(), ROOMY, NOW, workspace_id=shared.id
+    )
+    model = announced_there.model
     assert await get_model(stores, actor(Role.MEMBER), model.id) == model
     with pytest.raises(NotAllowed):
         await announce_model(stores, actor(Role.MEMBER), said(), ROOMY, NOW, workspace_id=shared.id)

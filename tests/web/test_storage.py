@@ -115,7 +115,8 @@ async def announce(world: World, ada: Person, version: str = "1") -> Model:
         file_size=SIZE,
         sha256=hashlib.sha256(CONTENT).hexdigest(),
     )
-    return await announce_model(world.stores, await ada.actor(), told, world.models.quota, world.now())
+    made = await announce_model(world.stores, await ada.actor(), told, world.models.quota, world.now())
+    return made.model
 
 
 @asynccontextmanager

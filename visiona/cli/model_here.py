@@ -18,8 +18,8 @@ from visiona.domain.models import EVERY_MODEL, Model, ModelStatus
 from visiona.services.audit import Origin, set_origin
 from visiona.services.clock import now
 from visiona.services.identify import actor_or_none
-from visiona.services.model_files import bringing, delete_model, file_of, finish_model
-from visiona.services.models import Quota, announce_model, announced, list_models
+from visiona.services.model_files import announce_file, bringing, delete_model, file_of, finish_model
+from visiona.services.models import Quota, announced, list_models
 from visiona.services.users import find_user
 from visiona.stores.files.interfaces import FileStore
 from visiona.stores.files.opening import open_files
@@ -81,8 +81,8 @@ class LocalShelf:
             license=facts.license,
         )
         workspace = WorkspaceId(facts.workspace_id) if facts.workspace_id is not None else None
-        model = await announce_model(
-            self._stores, self._actor, said, self._quota, now(), workspace_id=workspace
+        model = await announce_file(
+            self._stores, self._files, self._actor, said, self._quota, now(), workspace_id=workspace
         )
         if model.status is not ModelStatus.READY:
             await self._bring(path, model)

@@ -4,6 +4,7 @@ Only a file that has come whole, of the announced size and digest, is ever put i
 here looks into it, unpacks it or runs it (M-02, M-07).
 """
 
+import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -11,13 +12,16 @@ from datetime import datetime, timedelta
 from visiona.domain.access import Actor
 from visiona.domain.audit import Deed
 from visiona.domain.errors import Conflict, Invalid, NotFound, StorageFull
-from visiona.domain.ids import ModelId
+from visiona.domain.ids import ModelId, WorkspaceId
 from visiona.domain.models import Model, ModelStatus
 from visiona.services.audit import note
-from visiona.services.models import changeable_model, get_model, need_change
-from visiona.stores.files.errors import NoRoom, UploadBusy, WrongContent
+from visiona.services.models import Announced, Quota, announce_model, changeable_model, get_model, need_change
+from visiona.stores.errors import StoreUnavailable
+from visiona.stores.files.errors import NoRoom, UploadBusy, Withdrawn, WrongContent
 from visiona.stores.files.interfaces import FileRef, FileStore, Upload
 from visiona.stores.interfaces import Stores, Tx
+
+logger = logging.getLogger(__name__)
 
 KEEP_ORPHANS = timedelta(days=1)
 """A file that no model has, and an upload that nobody went on with: so long an interrupted one can be continued."""
@@ -28,6 +32,26 @@ def file_of(model: Model) -> FileRef:
     if model.faa_object_key is None:
         raise NotFound("this model has no file")
     return FileRef(model.faa_object_key, model.file_size, model.sha256)
+
+
+async def announce_file(
+    stores: Stores,
+    files: FileStore,
+    actor: Actor,
+    said: Announced,
+    quota: Quota,
+    now: datetime,
+    *,
+    workspace_id: WorkspaceId | None = None,
+) -> Model:
+    """As services.models.announce_model; what had come of a file that nobody waits for now goes at once.
+
+    It counts for nobody's share any more, and would else lie there for a day.
+    """
+    model, former = await announce_model(stores, actor, said, quota, now, workspace_id=workspace_id)
+    if former is not None:
+        await _drop(files, former)
+    return model
 
 
 async def wanted_file(stores: Stores, ref: FileRef) -> Model:
@@ -43,6 +67,7 @@ async def bringing(files: FileStore, ref: FileRef, start: int | None) -> AsyncIt
     """An upload, open at `start`, or afresh for None; what the file store says in it becomes an answer.
 
     Raises:
+        NotFound: it was deleted, or announced anew with another file, while it came.
         Conflict: another byte is next, or somebody else is bringing this file; `details` say how much is here.
         Invalid: what came is not what was announced.
         StorageFull: there is no room.
@@ -55,6 +80,8 @@ async def bringing(files: FileStore, ref: FileRef, start: int | None) -> AsyncIt
                     details={"received_bytes": upload.offset},
                 )
             yield upload
+    except Withdrawn as error:
+        raise NotFound("nobody waits for this file any more") from error
     except UploadBusy as error:
         raise Conflict("this file is being brought already; try again when that has ended") from error
     except NoRoom as error:
@@ -117,9 +144,17 @@ async def delete_model(
         await _note(tx, now, Deed.MODEL_DELETED, model)
         return model
 
-    model = await stores.write(delete)
-    if model.faa_object_key is not None:
+    await _drop(files, await stores.write(delete))
+
+
+async def _drop(files: FileStore, model: Model) -> None:
+    if model.faa_object_key is None:
+        return
+    try:
         await files.delete(file_of(model))
+    except StoreUnavailable as error:
+        # The deed is done; the sweep takes what is left.
+        logger.warning("the file of a model stays until it is swept", extra={"reason": str(error)})
 
 
 async def sweep_files(stores: Stores, files: FileStore, now: datetime) -> int:

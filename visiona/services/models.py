@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
 
 from visiona.domain import labels
 from visiona.domain.access import Actor
@@ -98,6 +99,13 @@ def chips(texts: Sequence[str]) -> tuple[str, ...]:
     return chosen
 
 
+class Announcement(NamedTuple):
+    """A model as it is on record now, and as it was before if another file was waited for: for that nobody waits now."""
+
+    model: Model
+    former: Model | None
+
+
 async def announce_model(
     stores: Stores,
     actor: Actor,
@@ -106,7 +114,7 @@ async def announce_model(
     now: datetime,
     *,
     workspace_id: WorkspaceId | None = None,
-) -> Model:
+) -> Announcement:
     """Puts a model on record, pending until its file is there.
 
     One of the same name and version is that model: as long as its file is not there, everything of it may be said
@@ -125,7 +133,7 @@ async def announce_model(
     if said.file_size > quota.file_bytes:
         raise TooLarge(f"file_size: a model has {quota.file_bytes} bytes at most")
 
-    async def announce(tx: Tx) -> Model:
+    async def announce(tx: Tx) -> Announcement:
         # Held: versions and quotas are counted for each workspace (M-08).
         held = await tx.workspaces.lock_or_none(workspace)
         if held is None or held.deleted_at is not None:
@@ -138,7 +146,8 @@ async def announce_model(
         await note(
             tx, now, deed, workspace_id=workspace, subject=model.id, name=model.name, version=model.version
         )
-        return model
+        is_other_file = before is not None and before.faa_object_key != model.faa_object_key
+        return Announcement(model, before if is_other_file else None)
 
     return await stores.write(announce)
 

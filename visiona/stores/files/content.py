@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from visiona.stores.errors import StoreUnavailable
-from visiona.stores.files.errors import NoRoom, UploadBusy, WrongContent
+from visiona.stores.files.errors import NoRoom, UploadBusy, Withdrawn, WrongContent
 from visiona.stores.files.interfaces import FileRef
 
 logger = logging.getLogger(__name__)
@@ -147,6 +147,7 @@ class Part:
 
     def write(self, data: bytes) -> None:
         """Adds a piece."""
+        self._need_wanted()
         if self.offset + len(data) > self._ref.size:
             self.abort()
             raise WrongContent("more came than was announced", about="size")
@@ -165,6 +166,7 @@ class Part:
 
     def commit(self, place: Callable[[Path], None] | None = None) -> None:
         """Puts it into its place, or hands it to whoever puts it into another one."""
+        self._need_wanted()
         if self.offset != self._ref.size:
             self.abort()
             raise WrongContent(f"{self.offset} of {self._ref.size} bytes have come", about="size")
@@ -212,6 +214,12 @@ class Part:
             digest.update(piece)
             position += len(piece)
         return digest
+
+    def _need_wanted(self) -> None:
+        # Deleted, it would take room for as long as it is open, and be found nowhere.
+        if not _is_at(self._descriptor, self._path):
+            self._is_over = True
+            raise Withdrawn("the file was deleted while it came")
 
     def _need_room(self) -> None:
         try:

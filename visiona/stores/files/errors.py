@@ -15,6 +15,10 @@ class UploadBusy(FileStoreError):
     """Somebody else is bringing the same file at this moment."""
 
 
+class Withdrawn(FileStoreError):
+    """The file was deleted while it was brought: nobody waits for it."""
+
+
 class WrongContent(FileStoreError):
     """What came is not what was announced; what had come is gone.
 

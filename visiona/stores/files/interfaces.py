@@ -56,7 +56,7 @@ class Upload(Protocol):
         ...
 
     async def write(self, data: bytes) -> None:
-        """Raises NoRoom, and WrongContent where more comes than was announced."""
+        """Raises NoRoom, WrongContent where more comes than was announced, and Withdrawn where it was deleted."""
         ...
 
     async def commit(self) -> None:
@@ -65,6 +65,7 @@ class Upload(Protocol):
         Raises:
             WrongContent: it is shorter than announced, or its digest is another one.
             NoRoom: the disk is full.
+            Withdrawn: it was deleted meanwhile.
         """
         ...
 

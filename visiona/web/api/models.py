@@ -15,8 +15,8 @@ from visiona.domain.access import Actor, Scope
 from visiona.domain.errors import Conflict, Gone, Invalid, NotFound, StorageFull, TooLarge
 from visiona.domain.ids import ModelId, UserId, WorkspaceId
 from visiona.domain.models import Model, ModelFilter, ModelSource, ModelStatus
-from visiona.services.model_files import delete_model, file_of, finish_model
-from visiona.services.models import Announced, Quota, announce_model, announced, chips, get_model, list_models
+from visiona.services.model_files import announce_file, delete_model, file_of, finish_model
+from visiona.services.models import Announced, Quota, announced, chips, get_model, list_models
 from visiona.stores.errors import StoreUnavailable
 from visiona.stores.files.interfaces import FileRef, FileStore
 from visiona.stores.interfaces import Stores
@@ -67,8 +67,9 @@ def model_routes(stores: Stores, parts: ModelParts, now: Callable[[], datetime])
         actor = current_actor(Scope.MODELS_WRITE)
         fields = await body_fields()
         workspace = fields.text_or_none("workspace_id")
-        model = await announce_model(
+        model = await announce_file(
             stores,
+            files,
             actor,
             _said(fields),
             quota,

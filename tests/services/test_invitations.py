@@ -193,3 +193,17 @@ async def test_the_log_names_the_address_and_never_the_text(stores: Stores, home
         made.invitation.id,
     )
     assert dict(entry.details) == {"email": BOB, "role": "member"}
+
+
+async def test_those_that_are_over_take_no_room(
+    stores: Stores, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are forgotten once an hour; until then nobody is to be kept out by them."""
+    monkeypatch.setattr(invitations, "MAX_PEOPLE_PER_WORKSPACE", 4)
+    lab, *_ = await a_team(stores, home)
+    await invited(stores, home, lab.id)
+    with pytest.raises(Conflict, match="room for 4"):
+        await invited(stores, home, lab.id, "x@example.com")
+    later = NOW + INVITATION_TTL
+    made = await invite(stores, home.actor, lab.id, "x@example.com", Role.MEMBER, later)
+    assert await list_invitations(stores, home.actor, lab.id, later) == [made.invitation]

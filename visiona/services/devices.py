@@ -173,9 +173,11 @@ async def _held(tx: Tx, actor: Actor, device_id: DeviceId) -> Device:
 
 
 async def _visible(tx: Tx, actor: Actor, device_id: DeviceId, *, is_held: bool = False) -> Device:
-    device = await _existing(tx, device_id, is_held=is_held)
-    if device.workspace_id not in actor.workspaces:
-        raise NotFound("there is no such device")
+    # Seen before it is held: who has no business with it keeps nobody waiting.
+    for held in (False, True) if is_held else (False,):
+        device = await _existing(tx, device_id, is_held=held)
+        if device.workspace_id not in actor.workspaces:
+            raise NotFound("there is no such device")
     return device
 
 

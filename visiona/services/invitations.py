@@ -165,6 +165,8 @@ async def _need_room(tx: Tx, invitation: Invitation) -> None:
     people = await tx.workspaces.people(invitation.workspace_id, MAX_ROWS)
     if any(user.email == invitation.email for _, user in people):
         raise Conflict(f"{invitation.email} is a member already")
-    waiting = await tx.invitations.list_of_workspace(invitation.workspace_id, MAX_ROWS)
+    listed = await tx.invitations.list_of_workspace(invitation.workspace_id, MAX_ROWS)
+    # Those that are over take no room until they are forgotten.
+    waiting = [each for each in listed if each.is_live(invitation.created_at)]
     if len(people) + len(waiting) >= MAX_PEOPLE_PER_WORKSPACE:
         raise Conflict(f"a workspace has room for {MAX_PEOPLE_PER_WORKSPACE} members and invitations")

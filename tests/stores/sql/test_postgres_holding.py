@@ -15,6 +15,7 @@ from visiona.services.exchange_token import DeviceClaims, exchange
 from visiona.services.housekeeping import KEEP_SESSION_TOKENS, purge_expired
 from visiona.services.invitations import invite
 from visiona.services.members import change_role, remove_member
+from visiona.services.move_device import move_device
 from visiona.services.pair_device import create_pairing_token
 from visiona.services.workspaces import delete_workspace, rename_workspace
 from visiona.stores.errors import StoreUnavailable
@@ -124,6 +125,21 @@ async def test_p09_a_stranger_neither_waits_for_a_workspace_nor_holds_it(
             ):
                 with pytest.raises(NotFound):
                     await act
+
+
+async def test_p09_nor_does_a_stranger_hold_a_device(stores: Stores, home: Home, other: Other) -> None:
+    device = home.device()
+    await put(stores, device)
+    stranger = (await a_home(stores, "stranger@example.com")).actor
+    other.ask("SELECT 1 FROM devices FOR UPDATE")
+    with trio.fail_after(1.5):
+        for act in (
+            devices.unpair(stores, stranger, device.id, NOW),
+            devices.rename_and_tag(stores, stranger, device.id, NOW, name="mine"),
+            move_device(stores, stranger, device.id, stranger.personal_workspace, NOW),
+        ):
+            with pytest.raises(NotFound):
+                await act
 
 
 async def test_who_holds_waits_and_then_sees_it_as_it_is(stores: Stores, home: Home, other: Other) -> None:

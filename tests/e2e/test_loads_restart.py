@@ -189,3 +189,29 @@ def test_of_two_servers_on_one_database_one_carries_a_load_and_the_other_takes_o
             assert len(two.lines("a load is taken up again")) == 1
             one.start()
             assert not one.lines("a load is taken up again")
+
+
+def test_s01_a_load_outlives_the_database_that_is_away(tmp_path: Path, evidence: Evidence) -> None:
+    with (
+        PostgresServer() as postgres,
+        running_server(tmp_path / "server", evidence, f"database.url={postgres.create_database()}") as server,
+        ToxicRelay(port_of(server)) as way,
+        unit_behind(server, server.person("ada"), way, tmp_path / "agent") as unit,
+    ):
+        model = uploaded(unit.owner, "meanwhile", "KL720")
+        way.delay(DELAY_SECONDS)
+        load = Watched(unit, model)
+        load.until_sent(SIZE // 8)
+        postgres.kill()
+        way.heal()
+        # Whoever watches is told all of it, whatever the database knows.
+        last = load.to_the_end()
+        assert (last["state"], load.states()) == ("active", ["queued", "pushing", "flashing", "active"])
+        postgres.start()
+
+        def kept() -> list[str]:
+            answer = unit.owner.ask("GET", f"/api/devices/{unit.device_id}/loads")
+            return [one["state"] for one in answer.data] if answer.status == 200 else []
+
+        until(lambda: kept() == ["active"], "the database is told", 30)
+        until(lambda: deeds(unit.owner, last["id"]) == DEEDS, "the log is told", 30)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -16,7 +17,7 @@ from visiona.services.audit import list_audit
 from visiona.services.devices import unpair
 from visiona.services.model_files import delete_model
 
-from tests.support.load_bench import FLASH, UPLOAD, Bench, bench
+from tests.support.load_bench import FLASH, UPLOAD, Away, Bench, bench
 from tests.support.nouns import NOW
 from tests.support.waiting import until
 
@@ -147,3 +148,18 @@ async def test_what_another_server_has_written_is_not_interrupted(tmp_path: Path
         with pytest.raises(Conflict):
             await one.loads.cancel(one.paired.device.id, load.id)
         assert (await one.kept(load)) == replace(load)
+
+
+async def test_s01_a_store_that_is_away_is_told_of_once_and_looked_into_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with bench(tmp_path) as one:
+        one.loads.close()
+        load = await left(one)
+        away: Any = Away(one.relay.stores)
+        away.is_away = True
+        async with one.next_server(stores=away):
+            await until(lambda: away.refused > 3)
+            assert len([line for line in caplog.messages if "not looked for" in line]) == 1
+            away.is_away = False
+            await one.until_kept(load, LoadState.ACTIVE)

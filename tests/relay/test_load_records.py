@@ -1,6 +1,6 @@
 """What the store is told of loads, and when it cannot be told."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,9 +12,9 @@ from visiona.domain.loads import LEASE, Fault, Lease, LoadState
 from visiona.relay import load_records
 from visiona.relay.model_loads import Loads
 from visiona.stores.errors import StoreUnavailable
-from visiona.stores.interfaces import Stores, Tx
+from visiona.stores.interfaces import Tx
 
-from tests.support.load_bench import FLASH, UPLOAD, Bench, bench, ended, in_state
+from tests.support.load_bench import FLASH, UPLOAD, Away, Bench, bench, ended, in_state
 from tests.support.waiting import until
 
 T = TypeVar("T")
@@ -23,28 +23,6 @@ T = TypeVar("T")
 @pytest.fixture(autouse=True)
 def renew_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(load_records, "RENEW_SECONDS", 0.01)
-
-
-class Away:
-    """Stores that are away for the loads, and for nobody else."""
-
-    def __init__(self, stores: Stores) -> None:
-        self._stores = stores
-        self.is_away = False
-        self.refused = 0
-
-    async def read(self, operation: Callable[[Tx], Awaitable[T]]) -> T:
-        self._check()
-        return await self._stores.read(operation)
-
-    async def write(self, operation: Callable[[Tx], Awaitable[T]], *, waits: bool = True) -> T:
-        self._check()
-        return await self._stores.write(operation, waits=waits)
-
-    def _check(self) -> None:
-        if self.is_away:
-            self.refused += 1
-            raise StoreUnavailable("the store is away")
 
 
 @asynccontextmanager

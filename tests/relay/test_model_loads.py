@@ -136,6 +136,18 @@ async def test_one_load_at_a_time_for_a_device_and_few_wait(tmp_path: Path) -> N
         assert kinds == ["upload", "flash"] * len(loads)
 
 
+async def test_one_that_waits_for_its_turn_is_cancelled_at_once_and_the_next_comes(tmp_path: Path) -> None:
+    unit = ScriptedUnit(accelerators=[KL720 | {"id": f"kl720-{number}"} for number in range(3)])
+    unit.hold[UPLOAD] = trio.Event()
+    async with bench(tmp_path, unit) as one:
+        first, second, third = [await one.begin(accelerator=f"kl720-{number}") for number in range(3)]
+        await in_state(first, LoadState.PUSHING)
+        await one.loads.cancel(one.paired.device.id, second.now.id)
+        assert (await one.kept(second.now)).fault is Fault.CANCELLED
+        unit.hold[UPLOAD].set()
+        assert [(await ended(load)).state for load in (first, third)] == [LoadState.ACTIVE] * 2
+
+
 async def test_a_load_is_cancelled_but_not_while_the_accelerator_is_written(tmp_path: Path) -> None:
     async with bench(tmp_path) as one:
         one.unit.hold = {UPLOAD: trio.Event(), FLASH: trio.Event()}

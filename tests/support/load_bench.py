@@ -2,12 +2,12 @@
 
 import hashlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import trio
 from visiona.domain.audit import EVERY_ENTRY
@@ -18,6 +18,7 @@ from visiona.relay.running_load import RunningLoad
 from visiona.services.audit import list_audit
 from visiona.services.load_model import Plan, plan_load
 from visiona.services.model_files import file_of
+from visiona.stores.errors import StoreUnavailable
 from visiona.stores.files.folder import FolderFiles
 from visiona.stores.interfaces import Stores, Tx
 from visiona.tunnel.session import Tunnel
@@ -27,10 +28,34 @@ from tests.support.relays import Paired, Running, an_agent, pair, running
 from tests.support.scripted_unit import ScriptedUnit
 from tests.support.waiting import until
 
+T = TypeVar("T")
+
 FLASH = ("POST", "/api/devices/kl720-0/flash")
 UPLOAD = ("POST", "/api/models/upload")
 CONTENT = os.urandom(300_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+class Away:
+    """Stores that are away for the loads, and for nobody else."""
+
+    def __init__(self, stores: Stores) -> None:
+        self._stores = stores
+        self.is_away = False
+        self.refused = 0
+
+    async def read(self, operation: Callable[[Tx], Awaitable[T]]) -> T:
+        self._check()
+        return await self._stores.read(operation)
+
+    async def write(self, operation: Callable[[Tx], Awaitable[T]], *, waits: bool = True) -> T:
+        self._check()
+        return await self._stores.write(operation, waits=waits)
+
+    def _check(self) -> None:
+        if self.is_away:
+            self.refused += 1
+            raise StoreUnavailable("the store is away")
 
 
 class HandClock:
@@ -93,8 +118,9 @@ class Bench:
     @asynccontextmanager
     async def next_server(self, **more: Any) -> AsyncIterator[Loads]:
         """Another run of the server, with the same database, files and tunnels."""
+        stores = more.pop("stores", self.relay.stores)
         options = {"holder": "two", "is_alone": True, "now": self.now} | more
-        loads = Loads(more.pop("stores", self.relay.stores), self.files, self.relay.registry, **options)
+        loads = Loads(stores, self.files, self.relay.registry, **options)
         self.relay.registry.watchers.append(loads.watch)
         async with trio.open_nursery() as nursery:
             await nursery.start(loads.run)

@@ -75,6 +75,7 @@ class AbandonedLoads:
         self._look = trio.Event()
         self._wanted: set[DeviceId] = set()
         self._began_at = 0.0
+        self._is_blind = False
 
     def watch(self, change: StatusChange) -> None:
         """A device that came up may be what one of them waits for."""
@@ -91,8 +92,11 @@ class AbandonedLoads:
                     # Once: from here on what is held is held by this server.
                     self._is_alone = False
                 await self.look()
+                self._is_blind = False
             except StoreUnavailable as error:
-                logger.warning("loads that nobody carries are not looked for just now: %s", error)
+                if not self._is_blind:
+                    logger.warning("loads that nobody carries are not looked for just now: %s", error)
+                self._is_blind = True
             with trio.move_on_after(LOOK_SECONDS):
                 await self._look.wait()
                 await trio.sleep(GATHER_SECONDS)

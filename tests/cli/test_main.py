@@ -26,7 +26,17 @@ from visiona.stores.errors import SchemaMismatch, StoreBusy, StoreUnavailable
         (StoreUnavailable("down"), 3, "visiona: down; nothing was changed, try again [STORE_UNAVAILABLE]\n"),
         (StoreBusy("another"), 3, "visiona: another [STORE_BUSY]\n"),
         (SchemaMismatch("newer"), 3, "visiona: newer [SCHEMA_MISMATCH]\n"),
-        (OSError(errno.EACCES, "Permission denied", "/x"), 1, "visiona: /x: Permission denied [SYSTEM]\n"),
+        (
+            OSError(errno.EACCES, "Permission denied", "/x"),
+            1,
+            "visiona: /x: Permission denied; give this user the right, or be another one [SYSTEM]\n",
+        ),
+        (
+            OSError(errno.ENOENT, "No such file", "/x"),
+            1,
+            "visiona: /x: No such file; check the path [SYSTEM]\n",
+        ),
+        (OSError(errno.ENOENT, "No such file"), 1, "visiona: No such file [SYSTEM]\n"),
         (NotFound("line\nbreak\x1b[31m"), 4, "visiona: line break [31m [NOT_FOUND]\n"),
     ],
 )
@@ -111,3 +121,10 @@ def test_s03_a_command_says_what_the_store_cannot_do_once(tmp_path: Path) -> Non
         )
     assert said.returncode == 3
     assert len(said.stderr.splitlines()) == 1
+
+
+def test_without_a_command_it_says_which_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "commands:\n  serve" in err

@@ -4,6 +4,7 @@
 """
 
 import argparse
+import errno
 import logging
 import os
 import sys
@@ -16,6 +17,14 @@ from visiona.cli.output import CommandError, Exit, print_error
 from visiona.config import ConfigInvalid
 from visiona.domain.errors import Invalid, NotFound, VisionaError
 from visiona.stores.errors import StoreError, StoreUnavailable
+
+_ADVICE = {
+    errno.ENOENT: "; check the path",
+    errno.EACCES: "; give this user the right, or be another one",
+    errno.EISDIR: "; name a file",
+    errno.ENOSPC: "; make room there, or name another place",
+}
+"""What to do about a file that cannot be used."""
 
 _NO_LOG = logging.NullHandler()
 """A command says what went wrong itself; without any handler Python would print warnings beside that."""
@@ -67,6 +76,9 @@ def _command_of(arguments: list[str], assignments: list[str]) -> tuple[argparse.
     parser.add_argument("--version", action="version", version=f"visiona {version('visiona')}")
     parser.add_argument("command", choices=[command.name for command in COMMANDS], metavar="command")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    if not arguments:
+        parser.print_help(sys.stderr)
+        raise SystemExit(Exit.USAGE)
     chosen = parser.parse_args(arguments)
     return chosen, chosen.arguments
 
@@ -107,7 +119,8 @@ def report(error: Exception) -> int:
             raise error
         case OSError():
             what = f"{error.filename}: " if error.filename else ""
-            print_error(f"{what}{error.strerror or error}", "SYSTEM")
+            advice = _ADVICE.get(error.errno, "") if error.filename and error.errno else ""
+            print_error(f"{what}{error.strerror or error}{advice}", "SYSTEM")
             return Exit.FAILED
         case _:
             raise error

@@ -25,7 +25,7 @@ def manifest(files: FilesEntry | None) -> Manifest:
     ],
 )
 def test_people_read_what_is_in_it(files: FilesEntry | None, said: str) -> None:
-    assert contents_shown(manifest(files)) == {"files": "a, b", "model files": said}
+    assert contents_shown(manifest(files)) == {"state files": "a, b", "model files": said}
 
 
 def test_programs_get_all_of_it() -> None:

@@ -23,7 +23,7 @@ def contents_of(manifest: Manifest) -> dict[str, Any]:
 
 def contents_shown(manifest: Manifest) -> dict[str, str]:
     """For people."""
-    return {"files": ", ".join(sorted(manifest.state_files)), "model files": _words(manifest.files)}
+    return {"state files": ", ".join(sorted(manifest.state_files)), "model files": _words(manifest.files)}
 
 
 def _entry(files: FilesEntry) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from visiona.services.invitations import accept_invitation, invite, withdraw_inv
 from visiona.services.members import change_role, list_members, remove_member
 from visiona.services.move_device import Moved, move_device
 from visiona.services.pair_device import NewPairingToken, create_pairing_token
+from visiona.services.users import disable_user
 from visiona.services.workspaces import create_workspace, delete_workspace
 from visiona.stores.interfaces import Stores
 
@@ -210,3 +211,48 @@ async def test_s01_two_that_move_against_each_other_do_not_wait_in_a_circle(
             lambda: move_device(stores, home.actor, found[0], lab.id, NOW),
             lambda: move_device(stores, home.actor, found[1], roof.id, NOW),
         )
+
+
+async def test_an_invitation_whose_word_is_taken_back_at_once_lets_in_before_or_not_at_all(
+    stores: Stores, home: Home
+) -> None:
+    """Its inviter is removed, demoted or disabled, or the workspace is deleted, while it is accepted."""
+    for number in range(ROUNDS):
+        lab = await create_workspace(stores, home.actor, f"Lab {number}", NOW)
+        admin, bob = [await a_home(stores, f"{name}{number}@example.com") for name in ("admin", "bob")]
+        await joined(stores, lab.id, admin, Role.ADMIN)
+        made = await invite(stores, admin.actor, lab.id, bob.user.email, Role.ADMIN, NOW)
+        ends: list[Callable[[], Awaitable[object]]] = [
+            lambda lab=lab, admin=admin: remove_member(stores, home.actor, lab.id, admin.user.id, NOW),
+            lambda lab=lab, admin=admin: change_role(
+                stores, home.actor, lab.id, admin.user.id, Role.MEMBER, NOW
+            ),
+            lambda admin=admin: disable_user(stores, admin.user.id, NOW),
+            lambda lab=lab: delete_workspace(stores, home.actor, lab.id, NOW),
+        ]
+        accepted, _ = await race(
+            lambda bob=bob, made=made: accept_invitation(stores, bob.actor, made.text, NOW),
+            ends[number % len(ends)],
+        )
+        waiting = await stores.read(lambda tx, lab=lab: tx.invitations.list_of_workspace(lab.id, 9))
+        assert waiting == []
+        people = await stores.read(lambda tx, lab=lab: tx.workspaces.members(lab.id, 9))
+        is_in = bob.user.id in {each.user_id for each in people}
+        assert is_in == (accepted != "Gone")
+
+
+async def test_nobody_is_in_more_workspaces_than_allowed(
+    stores: Stores, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bob = await a_home(stores, "bob@example.com")
+    texts = []
+    for number in range(6):
+        lab = await create_workspace(stores, home.actor, f"Lab {number}", NOW)
+        texts.append((await invite(stores, home.actor, lab.id, bob.user.email, Role.MEMBER, NOW)).text)
+    monkeypatch.setattr(workspaces, "MAX_WORKSPACES_PER_USER", 4)
+    done = await race(
+        *[lambda text=text: accept_invitation(stores, bob.actor, text, NOW) for text in texts],
+        *[lambda: create_workspace(stores, bob.actor, "Own", NOW)] * 6,
+    )
+    assert outcomes(done) == {"done": 3, "Conflict": 9}
+    assert len(await workspaces.list_workspaces(stores, bob.actor)) == 4

@@ -590,6 +590,7 @@ class Counting:
         self.sessions = self._stores.sessions
         self.pending_logins = self._stores.pending_logins
         self.rates = self._stores.rates
+        self.pings = self._stores.pings
         self.reads = 0
         self.is_down = False
         self.after_read: Callable[[], Awaitable[None]] | None = None

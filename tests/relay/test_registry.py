@@ -19,6 +19,7 @@ class FakeTunnel:
         self.closed: TunnelClosed | None = None
         self.retired: tuple[str, float] | None = None
         self.stream_count = streams
+        self.queued_bytes = 0
         self.rtt_seconds = None
 
     @property

@@ -81,6 +81,7 @@ class FakeTunnel:
         self.is_open = True
         self.closed: TunnelClosed | None = None
         self.stream_count = streams
+        self.queued_bytes = 0
         self.rtt_seconds: float | None = 0.01
 
     def open_stream_nowait(self, handler: StreamHandler) -> Stream:

@@ -47,7 +47,7 @@ from visiona.web.idp.addresses import first_admin_url
 from visiona.web.idp.loopback import builtin_transport
 from visiona.web.idp.opening import open_provider
 from visiona.web.idp.routes import provider_routes
-from visiona.web.invitation_mail import InvitationMail
+from visiona.web.invitation_mail import InvitationMail, contained
 from visiona.web.live_feed import LiveFeed
 from visiona.web.proxy import Proxy
 from visiona.web.proxy_access import Access
@@ -266,7 +266,7 @@ async def _serve(
 async def _outbox(settings: MailSettings, background: trio.Nursery) -> Outbox | None:
     if not settings.is_on:
         return None
-    outbox = Outbox(MailServer(settings).deliver)
+    outbox = Outbox(contained(MailServer(settings).deliver))
     await background.start(outbox.run)
     return outbox
 

@@ -8,7 +8,7 @@ from visiona.integrations.mail.faults import MailFault
 from visiona.integrations.mail.letters import Letter
 from visiona.integrations.mail.outbox import Outbox
 from visiona.services.invitations import NewInvitation
-from visiona.web.invitation_mail import letter
+from visiona.web.invitation_mail import contained, letter
 from visiona.web.settings import WebSettings
 
 from tests.support.nouns import Home, a_user, a_workspace
@@ -146,6 +146,35 @@ async def test_mails_are_limited_per_person_and_address_and_invitations_are_not(
     assert more == ["queued"] * 17 + ["limited"]
     await trio.testing.wait_all_tasks_blocked()
     assert len(post.letters) == 20
+
+
+async def test_an_error_of_ours_in_a_mail_ends_that_mail_and_nothing_else(
+    nursery: trio.Nursery, caplog: pytest.LogCaptureFixture
+) -> None:
+    post = Post()
+
+    async def deliver(letter: Letter) -> None:
+        if letter.to.startswith("odd"):
+            raise RuntimeError("a bug")
+        await post.deliver(letter)
+
+    outbox = Outbox(contained(deliver))
+    await nursery.start(outbox.run)
+    world = World(outbox=outbox, settings=WebSettings(public_url="https://v.example"))
+    ada = await world.person()
+    lab = await lab_of(ada)
+    post.faults.append(MailFault("refused", is_lasting=True))
+    for email in ("odd@example.com", "refused@example.com", "bob@example.com"):
+        assert (await invited(ada, lab, email)).data["mail"] == "queued"
+        await trio.testing.wait_all_tasks_blocked()
+    items = (await ada.ask("GET", f"/api/workspaces/{lab}/invitations")).data["items"]
+    assert {each["email"].partition("@")[0]: each["mail"] for each in items} == {
+        "odd": "failed",
+        "refused": "failed",
+        "bob": "sent",
+    }
+    assert [each.to for each in post.letters] == ["bob@example.com"]
+    assert "a bug" in caplog.text
 
 
 @pytest.fixture

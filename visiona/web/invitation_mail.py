@@ -13,8 +13,10 @@ from collections.abc import Callable
 from visiona.domain.access import Actor
 from visiona.domain.ids import InvitationId
 from visiona.domain.rates import Limit, Take, Window
+from visiona.integrations.mail.faults import MailFault
 from visiona.integrations.mail.letters import Letter
-from visiona.integrations.mail.outbox import Fate, MailState, Outbox
+from visiona.integrations.mail.outbox import Deliver, Fate, Outbox
+from visiona.relay.containment import contain
 from visiona.services.invitations import NewInvitation
 from visiona.stores.rates import RateStore
 from visiona.web.answers import Json, without_nothing
@@ -75,6 +77,28 @@ class InvitationMail:
         return wait == 0.0
 
 
+def contained(deliver: Deliver) -> Deliver:
+    """The same, but that an error in it is one mail's and nobody else's: it is logged, and the mail has failed."""
+
+    async def safely(letter: Letter) -> None:
+        outcome: list[MailFault | None] = []
+
+        async def work() -> None:
+            try:
+                await deliver(letter)
+            except MailFault as fault:
+                outcome.append(fault)
+            else:
+                outcome.append(None)
+
+        await contain("a mail", work, lambda: {"about": letter.key})
+        fault = outcome[0] if outcome else MailFault("the mail could not be written", is_lasting=True)
+        if fault is not None:
+            raise fault
+
+    return safely
+
+
 def letter(actor: Actor, made: NewInvitation, link: str, language: str) -> Letter:
     """The mail."""
     words = TEXTS[language]
@@ -121,7 +145,3 @@ def _readable(name: str) -> str | None:
 
 def _shown(fate: Fate) -> Json:
     return without_nothing({"mail": fate.state.value, "mail_fault": fate.why})
-
-
-NO_MAIL_STATES = ("off", "limited")
-MAIL_STATES = (*NO_MAIL_STATES, *(state.value for state in MailState))

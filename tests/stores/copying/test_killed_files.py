@@ -88,3 +88,6 @@ async def test_a_backup_leaves_the_file_that_was_there_and_holds_nothing_for_lon
         assert await check(tmp_path / "file.zip", Watching()) == written
     await collected(old)
     assert lying(old.state_dir) == before
+    (tmp_path / "file.zip").unlink()
+    await with_files(old, tmp_path / "file.zip")
+    assert names_in(tmp_path) == ["file.zip", "old"]

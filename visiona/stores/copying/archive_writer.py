@@ -2,17 +2,16 @@
 
 import hashlib
 import os
-import secrets
 import stat
 import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
 from visiona.stores.copying import manifest
 from visiona.stores.copying.archive_reader import open_archive
+from visiona.stores.copying.drafts import drafted
 from visiona.stores.copying.ends import Progress, Source
 from visiona.stores.copying.errors import CopyRefused, no_room
 from visiona.stores.copying.file_list import FilesState, without_files
@@ -51,7 +50,7 @@ def write_archive(
         OSError: it cannot be written there.
     """
     _refuse_what_is_there(path, overwrites=overwrites)
-    with _draft(path) as draft:
+    with drafted(path) as draft:
         size = _hold(files, source)
         _need_room(path, size)
         progress.begin(2 * row_count(source), 2 * size)
@@ -168,31 +167,3 @@ def _write_table(archive: zipfile.ZipFile, source: Source, table: Table, progres
             digesting.add(lines, len(rows))
             progress.step(len(rows))
     return TableEntry(table.name, table.column_names, digesting.so_far())
-
-
-@contextmanager
-def _draft(path: Path) -> Iterator[Path]:
-    """A private file beside it, which takes its name when this ends well and goes when it does not."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        try:
-            yield draft
-            _sync(draft)
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
-        _sync(path.parent)
-    except OSError as error:
-        if error.filename not in {None, str(draft)}:
-            raise
-        # A person knows the file, not its draft.
-        raise OSError(error.errno, error.strerror, str(path)) from error
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

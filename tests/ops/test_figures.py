@@ -29,6 +29,7 @@ def test_cameras_are_counted_and_what_slow_viewers_lose() -> None:
         "visiona_camera_frames_total": 5,
         # The first is on its way to the slow one, the last waits.
         "visiona_camera_frames_lost_total": 3,
+        "visiona_camera_held_bytes": len(part(4)) + len(b"\r\n"),
         "visiona_camera_pictures_kept": 1,
         "visiona_camera_kept_bytes": hub.cameras.kept.size_bytes,
     }
@@ -44,6 +45,7 @@ def test_counts_do_not_fall_when_a_camera_ends() -> None:
     found = page_of(hub)
     assert found["visiona_camera_frames_total"] == 2
     assert found["visiona_cameras_shared"] == found["visiona_camera_kept_bytes"] == 0
+    assert found["visiona_camera_held_bytes"] == 0
 
 
 def test_s09_no_camera_has_a_label_of_its_own() -> None:
@@ -51,4 +53,4 @@ def test_s09_no_camera_has_a_label_of_its_own() -> None:
     for number in range(30):
         hub.view(KEY._replace(target=b"/cam%d" % number))
         hub.say(HEAD + part(number))
-    assert len(page_of(hub)) == 6
+    assert len(page_of(hub)) == 7

@@ -4,7 +4,9 @@ import random
 from dataclasses import dataclass
 
 import pytest
+from visiona.domain.errors import DeviceBroke
 from visiona.domain.ids import DeviceId
+from visiona.relay import cameras
 from visiona.relay.camera_frames import (
     MAX_KEPT_OF_DEVICE,
     SHOWN_TYPES,
@@ -129,6 +131,33 @@ def test_h15_a_thousand_viewers_come_and_go_at_random_and_nothing_is_left(seed: 
     hub.pass_seconds(10)
     assert len(hub.cameras) == hub.cameras.viewer_count == len(hub.calls) == hub.sweeper.watched_count == 0
     assert crowd.streams == []
+    assert hub.cameras.counts.held_bytes == 0
+
+
+def test_s05_the_frames_of_all_cameras_have_a_bound_and_the_largest_goes_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cameras, "MAX_HELD_BYTES", 5000)
+    hub = Hub()
+    small = [hub.view(KEY._replace(target=b"/cam%d" % number)) for number in range(3)]
+    for number in range(3):
+        hub.say(HEAD + part(number), number)
+    views = [hub.view(KEY._replace(target=b"/large")) for _ in range(2)]
+    hub.say(HEAD + b"--f\r\n\r\n")
+    for _ in range(60):
+        hub.say(b"x" * 100)
+    # It goes on for who came first, as it comes, and the others are told.
+    assert views[0][1].body.endswith(b"x" * 100)
+    assert isinstance(views[1][1].error, DeviceBroke)
+    assert len(hub.cameras) == 3
+    assert 0 < hub.cameras.counts.held_bytes < 1000
+    for number, (view, client) in enumerate(small):
+        view.taken(len(client.body))
+        hub.say(part(7), number)
+        assert client.body.count(b"\xff\xd8") == 2
+        view.leave()
+    hub.pass_seconds(10)
+    assert hub.cameras.counts.held_bytes == 0
 
 
 def test_one_device_does_not_take_the_sharing_from_all_others() -> None:

@@ -80,6 +80,11 @@ def camera_figures(cameras: Cameras) -> tuple[Figure, ...]:
             lambda: counts.lost,
             is_counter=True,
         ),
+        Figure(
+            "visiona_camera_held_bytes",
+            "Memory of the frames that are being shared.",
+            lambda: counts.held_bytes,
+        ),
         Figure("visiona_camera_pictures_kept", "Last pictures, kept for snapshots.", lambda: len(kept)),
         Figure("visiona_camera_kept_bytes", "Memory that those take.", lambda: kept.size_bytes),
     )

@@ -91,10 +91,16 @@ def is_good(content_type: bytes, data: bytes, start: int, end: int) -> bool:
 
 @dataclass(slots=True)
 class FrameCounts:
-    """Frames of all cameras since the process began: those that came, and those that a viewer was too slow for."""
+    """Of all cameras together.
+
+    Attributes:
+        came, lost: frames since the process began: those that came, and those that a viewer was too slow for.
+        held_bytes: of the last frame of each that is shared now, and of what came of the next.
+    """
 
     came: int = 0
     lost: int = 0
+    held_bytes: int = 0
 
 
 MAX_KEPT_OF_DEVICE = 32

@@ -20,6 +20,7 @@ from visiona.relay.deadlines import Limits, Sweeper
 from visiona.relay.registry import LiveTunnel
 from visiona.relay.shared_camera import SharedCamera, Verdict, shared_boundary
 from visiona.services import clock
+from visiona.wire.errors import RemoteProtocolError
 from visiona.wire.http1.framing import Framing
 from visiona.wire.http1.head import ResponseHead
 
@@ -29,7 +30,12 @@ MAX_VERDICTS = 4096
 MAX_KEPT_COUNT = 1024
 
 MAX_SHARED_OF_DEVICE = 32
-"""No unit has so many cameras; and each can hold two of the longest pictures in memory."""
+"""No unit has so many cameras."""
+
+MAX_HELD_BYTES = 256 * 1024 * 1024
+"""Of frames in memory: 1 MiB for each of 256 cameras. Ordinary ones hold a tenth of that."""
+
+TOO_MUCH = RemoteProtocolError("all cameras together show too much at once", kind="multipart", status=502)
 
 _CAMERA_WORD: Final = re.compile(rb"cam|stream|video|mjp|motionjp").search
 """In a target of one, in lower case. Every GET for a device is looked at so: to ignore the case in the expression costs
@@ -131,7 +137,7 @@ class Cameras:
             if key.device_id != device_id:
                 continue
             if camera.viewer_count:
-                camera.last = None
+                camera.forget_last()
             else:
                 camera.close()
         self.kept.forget(device_id, stays_in)
@@ -162,10 +168,17 @@ class Cameras:
             now=self._now,
             counts=self.counts,
             framed=framed,
+            grown=self._need_memory,
             over=partial(self._over, key),
         )
         self._shared[key] = live, camera
         return camera
+
+    def _need_memory(self) -> None:
+        """Beyond the limit the one that holds the most is shared no more: it is whoever fills the memory."""
+        if self.counts.held_bytes > MAX_HELD_BYTES:
+            largest = max((camera for _, camera in self._shared.values()), key=lambda each: each.held_bytes)
+            largest.share_no_more(TOO_MUCH)
 
     def _over(self, key: CameraKey, camera: SharedCamera, verdict: Verdict | None) -> None:
         if self._shared.get(key, (None, None))[1] is camera:

@@ -82,10 +82,12 @@ class SharedCamera:
 
     Attributes:
         last: the newest frame; who comes late gets it at once.
+        held_bytes: of it, and of what came of the next.
 
     Args:
         counts: of all cameras together, counted up here.
         framed: told of each frame.
+        grown: told when it holds more than before.
         over: told once, when nobody can join any more; what it was, if that is known now.
     """
 
@@ -99,6 +101,7 @@ class SharedCamera:
         now: Callable[[], datetime],
         counts: FrameCounts,
         framed: Callable[[Frame], None],
+        grown: Callable[[], None],
         over: Callable[["SharedCamera", Verdict | None], None],
     ) -> None:
         self.sweeper = sweeper
@@ -110,6 +113,7 @@ class SharedCamera:
         self._now = now
         self._counts = counts
         self._framed = framed
+        self._grown = grown
         self._over = over
         self._views: dict[CameraView, None] = {}
         self._exchange: Exchange | None = None
@@ -118,6 +122,7 @@ class SharedCamera:
         self._framing: Framing = NO_BODY
         self._idle_since = 0.0
         self._second_at, self._parts_before = 0.0, 0
+        self.held_bytes = 0
         self._alone: CameraView | None = None
 
     @property
@@ -183,6 +188,16 @@ class SharedCamera:
         if now - self._idle_since >= self._linger_seconds:
             self.close()
 
+    def forget_last(self) -> None:
+        """Nobody who comes late is to see it."""
+        self.last = None
+        self._note_held()
+
+    def share_no_more(self, error: RemoteProtocolError) -> None:
+        """Goes on for who came first alone; the others are told why."""
+        if self._splitter is not None and self._exchange is not None:
+            self._cannot_share(self._splitter, self._exchange, error)
+
     def close(self) -> None:
         """Ends the stream to the device. There must be no viewers."""
         exchange = self._exchange
@@ -231,6 +246,8 @@ class SharedCamera:
             self._framed(frame)
             for view in list(self._views):
                 self._counts.lost += view.offer(frame, splitter.delimiter)
+        if self.phase is Phase.LIVE and self._note_held() > 0:
+            self._grown()
 
     def answer_end(self, trailers: tuple[Header, ...]) -> None:
         """The device has ended it well."""
@@ -277,12 +294,21 @@ class SharedCamera:
             view.answer_broken(DeviceBroke(f"the camera can only be watched by one: {error}"))
             view.flush()
 
+    def _note_held(self) -> int:
+        """How much it has grown by."""
+        held_bytes = len(self.last.data) if self.last is not None else 0
+        held_bytes += self._splitter.held_bytes if self._splitter is not None else 0
+        grown_bytes, self.held_bytes = held_bytes - self.held_bytes, held_bytes
+        self._counts.held_bytes += grown_bytes
+        return grown_bytes
+
     def _end(self, verdict: Verdict | None) -> list[CameraView]:
         """Nobody can join any more; who was here."""
         views = list(self._views)
         self._views.clear()
         self.sweeper.forget(self)
-        self._exchange = self._splitter = self._head = None
+        self._exchange = self._splitter = self._head = self.last = None
+        self._note_held()
         if self.phase is not Phase.OVER:
             self.phase = Phase.OVER
             self._over(self, verdict)

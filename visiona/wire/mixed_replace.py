@@ -112,6 +112,11 @@ class PartSplitter:
         """What came since the last whole part or delimiter line."""
         return bytes(self._buffer[self._at :])
 
+    @property
+    def held_bytes(self) -> int:
+        """Of a part that is not whole."""
+        return len(self._buffer)
+
     def receive(self, data: bytes) -> list[Part]:
         """The parts that are whole now.
 

@@ -1,7 +1,7 @@
 """How answers are spelled: the envelope, moments, lists."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -23,6 +23,15 @@ def plain(body: Json, status: int = 200) -> Response:
     """JSON without the envelope, for probes."""
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
     return Response(text, status=status, content_type="application/json; charset=utf-8")
+
+
+def event_stream(stream: AsyncIterator[bytes]) -> Response:
+    """Server-sent events, for as long as they come."""
+    response = Response(stream, content_type="text/event-stream; charset=utf-8")
+    response.headers["X-Accel-Buffering"] = "no"
+    # Quart ends an answer after 60 s unless it is told that this one takes as long as it takes.
+    response.timeout = None
+    return response
 
 
 def no_content() -> Response:

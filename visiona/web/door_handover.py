@@ -7,7 +7,7 @@ worker context and the lifespan that hypercorn/trio/run.py gives it.
 import contextlib
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final, cast
 
@@ -32,6 +32,7 @@ from visiona.relay.containment import contain
 from visiona.web.door_checked import CheckedRequests
 from visiona.web.door_output import hold_little
 from visiona.web.door_settings import ConnectAgent
+from visiona.web.errors import leaves
 from visiona.wire.http1.head import RequestHead
 
 log = logging.getLogger(__name__)
@@ -289,16 +290,8 @@ async def _run(server: HandedServer, peer_address: str) -> None:
         await server.run()
     except* STUMBLES as stumbles:
         # Only the kind: the message of some of them is all that was read, cookies included.
-        reasons = {type(leaf).__name__ for leaf in _leaves(stumbles)}
+        reasons = {type(leaf).__name__ for leaf in leaves(stumbles)}
         log.info("unreadable HTTP/2", extra={"reason": ", ".join(sorted(reasons)), "address": peer_address})
-
-
-def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
-    for inner in group.exceptions:
-        if isinstance(inner, BaseExceptionGroup):
-            yield from _leaves(inner)
-        else:
-            yield inner
 
 
 async def _break_stream(stream: HandedStream, send: Callable[..., Awaitable[None]]) -> None:

@@ -142,9 +142,9 @@ def one_error(error: BaseException) -> BaseException:
     """
     if not isinstance(error, BaseExceptionGroup):
         return error
-    leaves = list(_leaves(error))
-    bugs = [leaf for leaf in leaves if isinstance(leaf, Exception) and not is_answer(leaf)]
-    cancellations = [leaf for leaf in leaves if not isinstance(leaf, Exception)]
+    found = list(leaves(error))
+    bugs = [leaf for leaf in found if isinstance(leaf, Exception) and not is_answer(leaf)]
+    cancellations = [leaf for leaf in found if not isinstance(leaf, Exception)]
     return (bugs or cancellations or leaves)[0]
 
 
@@ -163,10 +163,11 @@ def status_of(error: VisionaError) -> int | None:
     return None
 
 
-def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+def leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    """What is in a group, and in the groups within."""
     for inner in group.exceptions:
         if isinstance(inner, BaseExceptionGroup):
-            yield from _leaves(inner)
+            yield from leaves(inner)
         else:
             yield inner
 

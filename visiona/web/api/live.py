@@ -6,6 +6,7 @@ import trio
 from quart import Blueprint, Response
 
 from visiona.domain.access import Actor, Scope
+from visiona.web.answers import event_stream
 from visiona.web.described import described
 from visiona.web.guards import current_actor
 from visiona.web.live_feed import LiveFeed, spoken
@@ -27,11 +28,7 @@ def live_routes(feed: LiveFeed) -> Blueprint:
         """Changes of the caller's devices and pairing tokens, as they happen (server-sent events)."""
         actor = current_actor(Scope.DEVICES_READ)
         feed.need_room(actor)
-        response = Response(_events(feed, actor), content_type="text/event-stream; charset=utf-8")
-        response.headers["X-Accel-Buffering"] = "no"
-        # Quart ends an answer after 60 s unless it is told that this one has no end.
-        response.timeout = None
-        return response
+        return event_stream(_events(feed, actor))
 
     return routes
 

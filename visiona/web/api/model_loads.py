@@ -22,7 +22,7 @@ from visiona.services.devices import get_device
 from visiona.services.kept_loads import get_load, loads_of_device
 from visiona.services.load_model import plan_load
 from visiona.stores.interfaces import Stores
-from visiona.web.answers import Json, moment, no_content, ok, without_nothing
+from visiona.web.answers import Json, event_stream, moment, no_content, ok, without_nothing
 from visiona.web.described import described
 from visiona.web.guards import current_actor
 from visiona.web.json_body import body_fields
@@ -84,12 +84,7 @@ def load_routes(
     def _followed(load: Load, actor: Actor) -> Response:
         if loads.viewers[load.id] >= MAX_VIEWERS:
             raise TooMany("too many watch this load; it goes on all the same", retry_after_seconds=10)
-        events = _events(stores, loads, load, calls, actor)
-        response = Response(events, content_type="text/event-stream; charset=utf-8")
-        response.headers["X-Accel-Buffering"] = "no"
-        # Quart ends an answer after 60 s unless it is told that this one takes as long as it takes.
-        response.timeout = None
-        return response
+        return event_stream(_events(stores, loads, load, calls, actor))
 
     return routes
 

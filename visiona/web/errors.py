@@ -145,7 +145,7 @@ def one_error(error: BaseException) -> BaseException:
     found = list(leaves(error))
     bugs = [leaf for leaf in found if isinstance(leaf, Exception) and not is_answer(leaf)]
     cancellations = [leaf for leaf in found if not isinstance(leaf, Exception)]
-    return (bugs or cancellations or leaves)[0]
+    return (bugs or cancellations or found)[0]
 
 
 def is_answer(error: BaseException) -> bool:

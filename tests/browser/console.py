@@ -41,10 +41,10 @@ class Console:
         self.page.on("console", self._note)
         self.page.on("dialog", lambda dialog: self.complaints.append(f"a script said {dialog.message}"))
 
-    def sign_in(self, path: str = "/") -> None:
+    def sign_in(self, path: str = "/", email: str = EMAIL) -> None:
         """As a person does who opens a page of the console."""
         self.page.goto(self.web + path)
-        self.page.get_by_label("E-mail").fill(EMAIL)
+        self.page.get_by_label("E-mail").fill(email)
         self.page.get_by_label("Password").fill(PASSWORD)
         self.page.get_by_role("button", name="Sign in").click()
         self.page.wait_for_selector("#main h1")

@@ -49,6 +49,7 @@ def test_the_log_is_narrowed_and_cleared(opened: Opened, workspace: str) -> None
     page.get_by_role("button", name="Clear").click()
     page.get_by_label("Device").select_option("Watched door")
     expect(lines.locator("strong")).to_have_text(["Device changed", "Device paired"])
+    expect(lines.last.get_by_role("link")).to_have_text("Watched door")
     page.get_by_label("Who").select_option("eve@example.org")
     expect(page.get_by_text("Nothing was done that fits.")).to_be_visible()
     page.get_by_role("button", name="Clear").click()

@@ -78,7 +78,7 @@ def test_leaving_the_page_ends_what_came_through_the_tunnel(
     console.open(device)
     console.wait_moving()
     ended = len(server.lines("path=" + device.replace("/devices", "/api/devices"), "camera/stream"))
-    console.page.get_by_role("link", name="Sessions").click()
+    console.page.get_by_role("link", name="Pairing").click()
     console.settled()
     until(
         lambda: len(server.lines("/api" + device, "camera/stream")) > ended,

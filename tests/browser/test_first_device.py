@@ -6,14 +6,19 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Opened
+from tests.browser.console import PASSWORD
 from tests.browser.unit import Unit
+from tests.e2e.server import Server
 
 
 def test_a_newcomer_gets_from_nothing_to_a_moving_camera_and_back(
-    opened: Opened, unit: Unit, target: str
+    opened: Opened, server: Server, unit: Unit, target: str
 ) -> None:
-    console = opened()
+    email = "newcomer@example.org"
+    server.run("user", "add", email, "--password-stdin", stdin=PASSWORD + "\n")
+    console = opened(storage_state=None)
     page = console.page
+    console.sign_in(email=email)
     console.open("/")
     assert "No devices yet" in console.text
     assert "visiona agent pair TOKEN" in console.text

@@ -4,8 +4,8 @@ import { workspaceName } from "../access.js";
 import { get } from "../api.js";
 import { h, icon, replace } from "../dom.js";
 import { onLive } from "../live.js";
-import { ago, button, chip, facts, heading, problem, waiting } from "../parts.js";
-import { url } from "../routes.js";
+import { ago, button, chip, facts, heading, link, problem, waiting } from "../parts.js";
+import { to, url } from "../routes.js";
 import { has, t } from "../text.js";
 import { activityFilters } from "./activity_filters.js";
 
@@ -29,12 +29,12 @@ export function activity(context) {
     const turn = (asked += 1);
     try {
       const query = new URLSearchParams({ ...filters.query(), limit: PAGE, ...(cursor && { cursor }) });
-      const page = await get(`api/audit?${query}`, signal);
+      const [page] = await Promise.all([get(`api/audit?${query}`, signal), filters.ready]);
       // Of two questions the answers may come in either order.
       if (turn !== asked) return;
       goesBack = cursor !== null;
       filters.learn(page.items);
-      const lines = page.items.map((item) => line(item, me, workspace));
+      const lines = page.items.map((item) => line(item, filters.names, context));
       if (cursor === null) replace(list, lines);
       else list.append(...lines);
       replace(foot, page.next_cursor ? button(t("timeline.older"), { on: { click: () => load(page.next_cursor) } }) : null);
@@ -69,11 +69,19 @@ export function activity(context) {
 
 const inWords = (name, value) => (name.startsWith("role") && has(`role.${value}`) ? t(`role.${value}`) : value);
 
-function line(entry, me, workspace) {
+/** What is worth knowing of it, by name; a device by its own, and of a model the name says more than its id. */
+function detailsOf(entry, names) {
+  const { device, model, ...others } = entry.details;
+  const which = [device, entry.subject].find((id) => names.has(id));
+  const shown = { ...others, ...(which || !device ? {} : { device }), ...(others.name || !model ? {} : { model }) };
+  const pairs = Object.entries(shown).map(([name, value]) => [has(`detail.${name}`) ? t(`detail.${name}`) : name, h("bdi", {}, inWords(name, value))]);
+  return which ? [[t("pairing.device"), link(to.device(which), {}, names.get(which))], ...pairs] : pairs;
+}
+
+function line(entry, names, { me, workspace }) {
   const deed = has(`deed.${entry.deed}`) ? t(`deed.${entry.deed}`) : entry.deed;
   const isSigningIn = entry.through === "nobody" && entry.email;
   const through = isSigningIn ? null : has(`through.${entry.through}`) ? t(`through.${entry.through}`) : entry.through;
-  const details = Object.entries(entry.details).map(([name, value]) => [has(`detail.${name}`) ? t(`detail.${name}`) : name, h("bdi", {}, inWords(name, value))]);
   const where = workspace === null && me.workspaces.length > 1 && entry.workspace_id ? workspaceName(me, entry.workspace_id) : null;
   return h(
     "li",
@@ -84,7 +92,7 @@ function line(entry, me, workspace) {
       { class: "stack tight" },
       h("div", { class: "row-head" }, h("strong", {}, deed), entry.outcome !== "ok" && chip(t(`outcome.${entry.outcome}`), TONES[entry.outcome])),
       h("p", { class: "quiet" }, [entry.email && h("bdi", {}, entry.email), through, entry.address].filter(Boolean).flatMap((part, index) => (index ? [" · ", part] : [part]))),
-      facts([...details, [t("workspace.one"), where]], "facts inline"),
+      facts([...detailsOf(entry, names), [t("workspace.one"), where]], "facts inline"),
     ),
     ago(entry.at),
   );

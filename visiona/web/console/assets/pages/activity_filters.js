@@ -44,9 +44,13 @@ export function activityFilters(context, changed) {
     person.value = before;
   };
   offerPeople();
-  offerDevices(device, context);
+  const names = new Map();
+  const ready = offerDevices(device, names, context);
   askForPeople(people, context).then(offerPeople);
   return {
+    /** The names of devices, once `ready` is. */
+    names,
+    ready,
     element: h(
       "div",
       { class: "filters labelled", role: "search" },
@@ -78,8 +82,9 @@ function dayBegins(text, later) {
   return new Date(year, month - 1, day + later).toISOString();
 }
 
-async function offerDevices(select, { signal, workspace }) {
+async function offerDevices(select, names, { signal, workspace }) {
   const found = await get("api/devices", signal).catch(() => []);
+  for (const one of found) names.set(one.id, one.name);
   const mine = found.filter((one) => workspace === null || one.workspace_id === workspace);
   select.append(...mine.map((one) => option(one.id, one.name)));
 }

@@ -5,11 +5,15 @@ from dataclasses import replace
 
 import pytest
 from visiona.domain.audit import EVERY_ENTRY, AuditFilter, Deed
+from visiona.domain.errors import NotAllowed
 from visiona.services import audit_export
 from visiona.services.audit_export import COLUMNS, export_audit
+from visiona.services.members import remove_member
+from visiona.services.users import disable_user
 from visiona.stores.interfaces import Stores
 
 from tests.support.nouns import LATER, NOW, Home, an_entry, put
+from tests.support.shared import a_team
 
 HOSTILE = ("=cmd|' /C calc'!A0", "+1", "-1+1", "@SUM(A1)", "\uff1dHYPERLINK()", "plain", 'a "quoted", line')
 
@@ -55,6 +59,26 @@ async def test_nor_where_a_semicolon_separates_cells(stores: Stores, home: Home)
     cells = [cell for row in csv.reader(io.StringIO(text, newline=""), delimiter=";") for cell in row]
     assert "=HYPERLINK" in "".join(cells)
     assert not [cell for cell in cells if cell.lstrip(' "').startswith(("=", "+", "-", "@"))]
+
+
+async def test_who_is_removed_while_they_export_gets_no_more_of_it(
+    stores: Stores, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_export, "MAX_PAGE", 5)
+    lab, admin, _ = await a_team(stores, home)
+    others = [an_entry(user_id=home.user.id, workspace_id=lab.id) for _ in range(20)]
+    await put(stores, *others)
+    pieces = await export_audit(stores, admin.actor, AuditFilter(deed="sign_in"), "ndjson", NOW)
+    got = len((await anext(pieces)).splitlines())
+    assert got == 5
+    await remove_member(stores, home.actor, lab.id, admin.user.id, NOW)
+    # The first page was taken before; what it leads to is theirs no more.
+    assert sum([len(piece.splitlines()) async for piece in pieces]) == 0
+    again = await export_audit(stores, admin.actor, AuditFilter(deed="sign_in"), "ndjson", NOW)
+    await disable_user(stores, admin.user.id, NOW)
+    with pytest.raises(NotAllowed):
+        await export_audit(stores, admin.actor, AuditFilter(deed="sign_in"), "ndjson", NOW)
+    await again.aclose()  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("file_format", ["ndjson", "csv"])

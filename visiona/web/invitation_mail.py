@@ -127,7 +127,7 @@ def _page(words: dict[str, str], lines: list[str], facts: dict[str, str], langua
     body.insert(2, '<p><a href="{link}">{link}</a></p>')
     page = (
         f'<!doctype html>\n<html lang="{language}"><head><meta charset="utf-8"><title>{words["title"]}</title></head>\n'
-        '<body style="font-family: sans-serif; line-height: 1.5; max-width: 36em">\n'
+        '<body style="font-family: sans-serif; line-height: 1.5; max-width: 36em; overflow-wrap: anywhere">\n'
         + "\n".join(body)
         + "\n</body></html>\n"
     )

@@ -103,7 +103,7 @@ def test_a_load_that_fails_says_why(unit: Unit, where: tuple[str, ...]) -> None:
 
 @pytest.mark.slow
 @BIG
-@pytest.mark.parametrize("answer", ["y", "n"])
+@pytest.mark.parametrize("answer", ["y", "n", "Ctrl-C"])
 def test_ctrl_c_asks_whether_the_load_is_to_end(
     answer: str, unit: Unit, way: ToxicRelay, where: tuple[str, ...]
 ) -> None:
@@ -126,10 +126,15 @@ def test_ctrl_c_asks_whether_the_load_is_to_end(
     until(lambda: shows("pushing  "), "it has a bar", 30)
     process.send_signal(signal.SIGINT)
     until(lambda: shows("cancel the load?"), "it asks", 10)
-    os.write(near, f"{answer}\n".encode())
-    assert process.wait(20) == 1
-    way.heal()
-    until(lambda: shows("CANCELLED" if answer == "y" else "INTERRUPTED"), "it says what became of it", 5)
+    if answer == "Ctrl-C":
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+        way.heal()
+    else:
+        os.write(near, f"{answer}\n".encode())
+        assert process.wait(20) == 1
+        way.heal()
+        until(lambda: shows("CANCELLED" if answer == "y" else "INTERRUPTED"), "it says what became of it", 5)
     os.close(near)
     assert process.stdout is not None
     assert process.stdout.read() == b""

@@ -96,7 +96,8 @@ async def _interrupted(watch: Watch) -> None:
         raise CommandError(
             "interrupted; whether the load has begun is shown by visiona model loads", code="INTERRUPTED"
         )
-    if await trio.to_thread.run_sync(wants_end):
+    # Left alone by a second Ctrl-C, which ends the program.
+    if await trio.to_thread.run_sync(wants_end, abandon_on_cancel=True):
         await watch.cancel()
         raise CommandError("the load was cancelled", code="CANCELLED")
     raise CommandError("interrupted; the load goes on: see visiona model loads", code="INTERRUPTED")

@@ -78,7 +78,7 @@ async def test_who_is_removed_while_they_export_gets_no_more_of_it(
     await disable_user(stores, admin.user.id, NOW)
     with pytest.raises(NotAllowed):
         await export_audit(stores, admin.actor, AuditFilter(deed="sign_in"), "ndjson", NOW)
-    await again.aclose()  # type: ignore[attr-defined]
+    await again.aclose()
 
 
 @pytest.mark.parametrize("file_format", ["ndjson", "csv"])

@@ -33,7 +33,7 @@ async def test_t45_a_body_that_comes_after_the_right_has_ended_brings_nothing_to
 
     async def device(stream: object) -> None:
         reached.append(b"a request")
-        await answering_device(b"HTTP/1.1 204 No Content\r\n\r\n")(stream)  # type: ignore[arg-type]
+        await answering_device(b"HTTP/1.1 204 No Content\r\n\r\n")(stream)
 
     async with open_rig("asgi", device) as rig:
         client = H2Client((await rig.connect()).stream)

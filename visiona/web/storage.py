@@ -150,8 +150,11 @@ class Storage:
         span = _span(scope, ref)
         received = await self._files.received(ref)
         if (span.length == 0 and received < ref.size) or await self._files.has(ref):
-            # Before the answer: over HTTP/2 curl goes round in circles when a good one comes in the middle of its body.
-            await body.drain()
+            # Before the answer, and all of it: when a good one comes in the middle of its body over HTTP/2, curl goes
+            # round in circles for good.
+            async with aclosing(self._pieces(body, span.length)) as pieces:
+                async for _ in pieces:
+                    pass
             return received, ref.size
         # Who asks for a file that is here whole and not in its place yet, for the server was killed then, gives it that.
         start = span.start if span.length else received

@@ -36,8 +36,10 @@ class FormRequest(TrioRequest):
                 spool.close()
             raise
 
-    def _spool(self, *about: object) -> IO[bytes]:
-        spool = default_stream_factory(*about)  # type: ignore[arg-type]
+    def _spool(
+        self, total_bytes: int | None, kind: str | None, name: str | None, size_bytes: int | None = None
+    ) -> IO[bytes]:
+        spool = default_stream_factory(total_bytes, kind, name, size_bytes)
         self.spools.append(spool)
         return spool
 

@@ -19,6 +19,7 @@ from tests.e2e.evidence import Evidence
 from tests.e2e.sample_unit import sample_unit
 from tests.e2e.server import Said, Server, clean_environment, in_process, running_server
 from tests.e2e.test_model_loads import uploaded
+from tests.support.servers.guardian import watched
 from tests.support.toxics import ToxicRelay
 
 SIZE = 8 * 1024 * 1024
@@ -111,9 +112,8 @@ def test_ctrl_c_asks_whether_the_load_is_to_end(
     way.delay(0.1)
     near, far = os.openpty()
     order = [sys.executable, "-m", "visiona", "model", "load", model["id"], "Gate 7", *where]
-    process = subprocess.Popen(
-        order, stdin=far, stdout=subprocess.PIPE, stderr=far, env=clean_environment() | {"COLUMNS": "100"}
-    )
+    environment = clean_environment() | {"COLUMNS": "100"}
+    process = watched(subprocess.Popen(order, stdin=far, stdout=subprocess.PIPE, stderr=far, env=environment))
     os.close(far)
     seen = b""
 
@@ -158,9 +158,8 @@ def test_a_load_is_followed_over_the_servers_restart(
     model = uploaded(unit.owner, "restarted", "KL720", SIZE)
     way.delay(0.1)
     order = [sys.executable, "-m", "visiona", "model", "load", model["id"], "Gate 7", "--json", *where]
-    process = subprocess.Popen(
-        order, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=clean_environment()
-    )
+    pipe = subprocess.PIPE
+    process = watched(subprocess.Popen(order, stdout=pipe, stderr=pipe, text=True, env=clean_environment()))
 
     def sent() -> int:
         found = unit.owner.ask("GET", f"/api/devices/{unit.device_id}/loads").data

@@ -10,7 +10,6 @@ import trio
 import trio.testing
 from visiona.services.model_files import delete_model, file_of
 from visiona.services.models import announce_model, announced
-
 from visiona.web.storage import DRAIN_SECONDS
 
 from tests.web.test_storage import CONTENT, SIZE, Rig, announce, halves, rig

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
-from tests.browser.console import EMAIL, FLAGS, PASSWORD, Console, new_context
+from tests.browser.console import EMAIL, FLAGS, PASSWORD, WAIT_MILLISECONDS, Console, new_context
 from tests.browser.unit import Unit, sample_service
 from tests.e2e.evidence import Evidence
 from tests.e2e.server import Server, running_server
@@ -18,6 +18,8 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 SECONDS = 120
 
 Opened = Callable[..., Console]
+
+expect.set_options(timeout=WAIT_MILLISECONDS)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

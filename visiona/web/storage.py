@@ -1,7 +1,7 @@
 """`PUT /storage/{key}?…`: the bytes of a model's file, streamed to where files are kept.
 
-In front of Quart, which would gather the body as fast as it comes and ends it at its limit. Here one piece is taken
-when the one before it is written: a slow disk slows the client down, and a file of any size takes the same memory.
+In front of Quart, which would gather the body as fast as it comes and ends it at its limit. Here a little is taken
+when what came before it is written: a slow disk slows the client down, and a file of any size takes the same memory.
 
 A link is for one file (upload_links.py). The body is the whole file, or with `Content-Range: bytes a-b/size` the part
 that comes next; `Content-Range: bytes */size` and no body asks how much is here. What broke off can be continued.
@@ -22,7 +22,7 @@ from werkzeug.exceptions import HTTPException, RequestTimeout
 from visiona.domain.errors import Invalid, VisionaError
 from visiona.services.model_files import bringing, wanted_file
 from visiona.stores.errors import StoreUnavailable
-from visiona.stores.files.interfaces import FileRef, FileStore
+from visiona.stores.files.interfaces import FileRef, FileStore, Upload
 from visiona.stores.interfaces import Stores
 from visiona.web.access_log import CLIENT_LEFT, log_access
 from visiona.web.dates import dated
@@ -42,6 +42,9 @@ the answer on its way."""
 MIN_BYTES_PER_SECOND = 4096
 """What a client has to send for the time it is waited for, when all it saved up is gone: one that drips holds its file
 and its connection for ever. A modem of 1998 is faster."""
+
+WRITE_BYTES = 131072
+"""Gathered for one write, which is a turn of a thread: HTTP/2 brings 16 KiB at a time, and waits for each."""
 
 _PART = re.compile(r"bytes (?:(\d{1,15})-(\d{1,15})|\*)/(\d{1,15})")
 
@@ -160,8 +163,7 @@ class Storage:
         start = span.start if span.length else received
         async with bringing(self._files, ref, start) as upload:
             async with aclosing(self._pieces(body, span.length)) as pieces:
-                async for piece in pieces:
-                    await upload.write(piece)
+                await _write(upload, pieces)
             if upload.offset == ref.size:
                 # It may have been deleted while it came, and would lie there for a day.
                 await wanted_file(self._stores, ref)
@@ -190,6 +192,22 @@ class Storage:
                 yield piece
         if left:
             raise Invalid(f"the body ended {left} bytes early; continue from where it ended")
+
+
+async def _write(upload: Upload, pieces: AsyncGenerator[bytes, None]) -> None:
+    """Writes what comes, a little of it gathered; what came before somebody stopped is written too."""
+    gathered = bytearray()
+    try:
+        async for piece in pieces:
+            gathered += piece
+            if len(gathered) >= WRITE_BYTES:
+                data = bytes(gathered)
+                gathered.clear()
+                await upload.write(data)
+    except (Left, HTTPException, VisionaError):
+        await upload.write(bytes(gathered))
+        raise
+    await upload.write(bytes(gathered))
 
 
 def _span(scope: Message, ref: FileRef) -> Span:

